@@ -1,5 +1,15 @@
-"""Where bytes arrive: one listener for HTTP and WebSockets, and the table that says who answers.
+"""The front: bytes in from clients, requests out to whoever answers them.
 
-`messages.py` has a request and its answer; `listener.py` and `connection.py` speak HTTP/1.1; `sockets.py` WebSockets;
-`routing.py` is the ordered table of who answers what.
+Nouns: a `Listener` owns ports and connections; a `Connection` is one client speaking HTTP/1.1 on a raw
+`asyncio.Protocol` with httptools; a *socket* is a connection that became a WebSocket and is framed by picows; the
+`Router` says which part of the platform a request is for. Data flows listener -> connection -> `answer(request)`,
+where `answer` is usually `Router.answer`. Start reading with `messages.py`, then `listener.py`, `connection.py`,
+`websocket.py`, `routing.py`.
 """
+
+from dayfly.front.limits import Limits
+from dayfly.front.listener import Listener, PortTaken
+from dayfly.front.messages import Answer, Request, Response
+from dayfly.front.websocket import Socket, Upgrade, WebSocketHandler
+
+__all__ = ["Answer", "Limits", "Listener", "PortTaken", "Request", "Response", "Socket", "Upgrade", "WebSocketHandler"]

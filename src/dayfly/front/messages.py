@@ -15,7 +15,19 @@ class Request:
     `target` is the request target as sent (path and query, still percent-encoded).
     """
 
-    __slots__ = ("__dict__", "body", "headers", "method", "peer", "port", "raw_path", "raw_query", "scheme", "target")
+    __slots__ = (
+        "__dict__",
+        "body",
+        "headers",
+        "method",
+        "peer",
+        "port",
+        "raw_path",
+        "raw_query",
+        "scheme",
+        "target",
+        "version",
+    )
 
     def __init__(
         self,
@@ -35,6 +47,7 @@ class Request:
         self.peer = peer
         self.port = port  # of the listener that took it
         self.scheme = scheme
+        self.version = "1.1"  # of HTTP
         self.raw_path, _, self.raw_query = target.partition("?")
 
     def header(self, name: str, default: str = "") -> str:

@@ -1,0 +1,62 @@
+"""The first part of an answer as bytes: status line and headers."""
+
+from __future__ import annotations
+
+import time
+from email.utils import formatdate
+from http import HTTPStatus
+
+from dayfly.front.messages import Headers
+
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
+# Framing is this module's own business: an answer's idea of it is dropped, so that it can never contradict the body.
+_FRAMING = frozenset({"content-length", "transfer-encoding", "connection", "keep-alive", "upgrade"})
+_BODILESS = frozenset({204, 304})
+_date_second = 0
+_date_line = ""
+
+
+def _date() -> str:
+    global _date_second, _date_line
+    second = int(time.time())
+    if second != _date_second:
+        _date_second = second
+        _date_line = f"date: {formatdate(second, usegmt=True)}\r\n"
+    return _date_line
+
+
+def bodiless(status: int) -> bool:
+    return status in _BODILESS or status < 200
+
+
+def write_head(status: int, headers: Headers, *, length: int | None, chunked: bool, keep_alive: bool) -> bytes:
+    """Status line and headers, with the blank line.
+
+    With `length` None and not `chunked` there is no body, or it ends with the connection.
+    """
+    lines = [_STATUS_LINES.get(status) or f"HTTP/1.1 {status} Status\r\n"]
+    dated = False
+    for name, value in headers:
+        lower = name.lower()
+        if lower in _FRAMING:
+            continue
+        if lower == "date":
+            dated = True
+        if "\n" in value or "\r" in value or "\n" in name or "\r" in name:
+            # A function's header must not be able to start another header.
+            name, value = (text.replace("\r", " ").replace("\n", " ") for text in (name, value))  # noqa: PLW2901
+        lines.append(f"{name}: {value}\r\n")
+    if not dated:
+        lines.append(_date())
+    if chunked:
+        lines.append("transfer-encoding: chunked\r\n")
+    elif length is not None:
+        lines.append(f"content-length: {length}\r\n")
+    if not keep_alive:
+        lines.append("connection: close\r\n")
+    lines.append("\r\n")
+    head = "".join(lines)
+    try:
+        return head.encode("latin-1")
+    except UnicodeEncodeError:
+        return head.encode()

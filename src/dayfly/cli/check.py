@@ -1,0 +1,56 @@
+"""`dayfly check`: what of an application will run here, and what will not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dayfly.cli.client import REGION, JsonOption
+
+PathArgument = Annotated[
+    list[Path] | None, typer.Argument(help="A directory, serverless.yml or template.yaml; default: here.")
+]
+ParamOption = Annotated[list[str] | None, typer.Option("--param", help="A parameter as NAME=VALUE; may be repeated.")]
+StageOption = Annotated[str | None, typer.Option("--stage", "-s", help="The stage to deploy.")]
+
+
+def check(
+    paths: PathArgument = None,
+    param: ParamOption = None,
+    stage: StageOption = None,
+    region: Annotated[str | None, typer.Option("--region", help="The region; default: the application's own.")] = None,
+    account: Annotated[str, typer.Option("--account", help="The account that it is read for.")] = "000000000000",
+    strict: Annotated[bool, typer.Option("--strict", help="Exit status 1 where anything is not supported.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Report what of an application has no effect here or is not supported, with file and line. Runs nothing.
+
+    [bold]Examples[/bold]: dayfly check · dayfly check services/orders --stage prod · dayfly check --strict --json
+    """
+    from dayfly.app.load import load
+    from dayfly.cli import show
+    from dayfly.cli.options import parameters
+
+    unsupported = 0
+    for path in paths or [Path()]:
+        application = load(path, stage=stage, region=region or REGION, account=account, params=parameters(param))
+        items = application.report()
+        unsupported += sum(item.level == "unsupported" for item in items)
+        if json:
+            show.as_json({"application": application.name, "path": str(path), "items": [item.said() for item in items]})
+            continue
+        show.out().print(f"[bold]{application.name}[/bold] ({path}): {_total(items)}")
+        show.table(
+            ("where", "level", "what"),
+            ((f"{item.file}:{item.line}", item.level, item.sentence) for item in items),
+            "Everything in it is supported.",
+        )
+    if strict and unsupported:
+        raise typer.Exit(1)
+
+
+def _total(items: object) -> str:
+    found = list(items)  # type: ignore[call-overload]
+    return f"{sum(i.level == 'unsupported' for i in found)} unsupported, {sum(i.level == 'ignored' for i in found)} ignored"

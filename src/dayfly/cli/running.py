@@ -1,0 +1,110 @@
+"""From the command line to a running platform and back: start, say ready, wait for a signal, drain, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dayfly import settings as table
+from dayfly.errors import Error
+from dayfly.settings import Mode, Settings
+
+
+def run(
+    mode: Mode,
+    given: Mapping[str, Any],
+    *,
+    paths: Sequence[Path],
+    as_json: bool,
+    stage: str | None = None,
+    region: str | None = None,
+    params: Mapping[str, str] | None = None,
+) -> int:
+    """Run the platform until it is told to stop; the exit status."""
+    from dayfly.cli.said import JsonVoice, PersonVoice
+
+    voice = JsonVoice() if as_json else PersonVoice()
+    try:
+        beside = _beside(paths)
+        settings = table.read(mode, given, os.environ, beside)
+    except Error as error:
+        voice.problem(error.message)
+        return 2
+    _log_to_stderr()
+    return _in_loop(_live(settings, voice, paths, stage, region, params or {}))
+
+
+async def _live(
+    settings: Settings,
+    voice: Any,
+    paths: Sequence[Path],
+    stage: str | None,
+    region: str | None,
+    params: Mapping[str, str],
+) -> int:
+    from dayfly.server import Platform
+
+    stop = _signals(voice)
+    try:
+        platform = await Platform.start(settings)
+    except Error as error:
+        voice.problem(error.message)
+        return 2
+    status = 0
+    try:
+        if settings.mode == "dev":
+            from dayfly.development import Session
+
+            session = Session(platform, paths, voice, stage=stage, region=region, params=params)
+            status = await session.run(stop)
+        else:
+            voice.ready(platform.record([]), [])
+            await stop.wait()
+    finally:
+        await platform.stop()
+    if status == 0:
+        voice.stopped()
+    return status
+
+
+def _signals(voice: Any) -> asyncio.Event:
+    """Set at the first SIGINT or SIGTERM; the second one ends the process at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def asked() -> None:
+        if stop.is_set():
+            # Environments end with the process that started them, and what was acknowledged is on the disk.
+            os._exit(130)
+        voice.stopping()
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, asked)
+    return stop
+
+
+def _in_loop(main: Any) -> int:
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return int(runner.run(main))
+
+
+def _beside(paths: Sequence[Path]) -> Path:
+    """The directory whose `.dayfly` keeps the state: the first application's."""
+    if not paths:
+        return Path.cwd()
+    first = paths[0].absolute()
+    return first if first.is_dir() else first.parent
+
+
+def _log_to_stderr() -> None:
+    import logging
+
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")

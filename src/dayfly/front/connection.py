@@ -112,7 +112,7 @@ class Connection(asyncio.Protocol):
         self._peer = peer[0] if isinstance(peer, tuple) else "127.0.0.1"
         self._parser = httptools.HttpRequestParser(self)
         self._listener.connections.add(self)
-        self.deadline = self._loop.time() + self._limits.head_s
+        self.deadline = self._listener.now + self._limits.head_s
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._listener.connections.discard(self)
@@ -157,7 +157,7 @@ class Connection(asyncio.Protocol):
             self._refuse(400, f"This is not HTTP that can be understood: {error}.")
             return
         if self._in_body:
-            self.deadline = self._loop.time() + self._limits.body_s
+            self.deadline = self._listener.now + self._limits.body_s
         elif in_head and self._in_head:
             # The parser tells of a header only once it is whole: an endless one shows in the bytes alone.
             self._head_size += len(data)
@@ -170,32 +170,37 @@ class Connection(asyncio.Protocol):
         self._url = b""
         self._headers = []
         self._body = []
-        self._body_size = 0
-        self._head_size = 0
+        self._body_size = self._head_size = 0
         self._in_head = True
-        self.deadline = self._loop.time() + self._limits.head_s
+        self.deadline = self._listener.now + self._limits.head_s
 
     def on_url(self, url: bytes) -> None:
         self._url += url
-        self._count_head(len(url))
+        self._head_size += len(url)
+        if self._head_size > self._limits.head_bytes:
+            self._stop(431, self._too_large_head())
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
-        self._count_head(len(name) + len(value) + 4)
+        length = len(name)
+        self._head_size = size = self._head_size + length + len(value) + 4
+        if size > self._limits.head_bytes:
+            self._stop(431, self._too_large_head())
+        # The only headers that matter here are told apart by their length first: this runs for every header.
+        if length == 14 and name.lower() == b"content-length":
+            if value.isdigit() and int(value) > self._limits.body_bytes:
+                self._stop(413, self._too_large_body())
+        elif length == 6 and name.lower() == b"expect" and value.lower() == b"100-continue":
+            self._continue_due = True
 
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._in_body = True
-        for name, value in self._headers:
-            match name.lower():
-                case "content-length" if value.isdigit() and int(value) > self._limits.body_bytes:
-                    self._stop(413, self._too_large_body())
-                case "expect" if value.lower() == "100-continue" and self._parser.get_http_version() == "1.1":
-                    # Behind an unfinished answer it would be taken for that one's; the client then waits or sends.
-                    self._continue_due = self.idle
         if self._continue_due:
             self._continue_due = False
-            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            # Behind an unfinished answer it would be taken for that one's; the client then waits a little, or sends.
+            if self.idle and self._parser.get_http_version() == "1.1":
+                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
         self._body_size += len(body)
@@ -206,10 +211,12 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         self._in_body = False
         self.deadline = FOREVER
-        keep_alive = self._parser.should_keep_alive()
+        parser = self._parser
+        keep_alive = parser.should_keep_alive()
+        upgrade = parser.should_upgrade()
         body = self._body
         request = Request(
-            self._parser.get_method().decode("latin-1"),
+            parser.get_method().decode("latin-1"),
             self._url.decode("latin-1"),
             self._headers,
             b"" if not body else body[0] if len(body) == 1 else b"".join(body),
@@ -217,8 +224,8 @@ class Connection(asyncio.Protocol):
             port=self._port,
             scheme=self._scheme,
         )
-        request.version = self._parser.get_http_version()
-        if self._parser.should_upgrade():
+        request.version = parser.get_http_version()
+        if upgrade:
             self._waiting.append((request, keep_alive))  # `_after_upgrade_request` decides what becomes of it
         elif self._task is None:
             self._start(request, keep_alive)
@@ -328,17 +335,12 @@ class Connection(asyncio.Protocol):
         elif self._refusal is not None:
             self._send_refusal()
         elif not self._in_head and not self._in_body:
-            self.deadline = self._loop.time() + self._limits.idle_s
+            self.deadline = self._listener.now + self._limits.idle_s
         if self._reading_paused and len(self._waiting) <= self._limits.pipelined // 2:
             self._reading_paused = False
             transport.resume_reading()
 
     # -- refusing ----------------------------------------------------------------------------------------------------
-
-    def _count_head(self, size: int) -> None:
-        self._head_size += size
-        if self._head_size > self._limits.head_bytes:
-            self._stop(431, self._too_large_head())
 
     def _too_large_head(self) -> str:
         return f"The request line and headers are larger than {self._limits.head_bytes} bytes."
@@ -367,7 +369,7 @@ class Connection(asyncio.Protocol):
         # the client finish sending for a moment.
         if transport.can_write_eof():
             transport.write_eof()
-            self.deadline = self._loop.time() + _LINGER_S
+            self.deadline = self._listener.now + _LINGER_S
         else:
             transport.close()
 

@@ -42,9 +42,6 @@ def write_head(status: int, headers: Headers, *, length: int | None, chunked: bo
             continue
         if lower == "date":
             dated = True
-        if "\n" in value or "\r" in value or "\n" in name or "\r" in name:
-            # A function's header must not be able to start another header.
-            name, value = (text.replace("\r", " ").replace("\n", " ") for text in (name, value))  # noqa: PLW2901
         lines.append(f"{name}: {value}\r\n")
     if not dated:
         lines.append(_date())
@@ -54,8 +51,11 @@ def write_head(status: int, headers: Headers, *, length: int | None, chunked: bo
         lines.append(f"content-length: {length}\r\n")
     if not keep_alive:
         lines.append("connection: close\r\n")
-    lines.append("\r\n")
     head = "".join(lines)
+    if head.count("\n") != len(lines) or head.count("\r") != len(lines):
+        # A function's header must not be able to start another header.
+        head = "".join(line[:-2].replace("\r", " ").replace("\n", " ") + "\r\n" for line in lines)
+    head += "\r\n"
     try:
         return head.encode("latin-1")
     except UnicodeEncodeError:

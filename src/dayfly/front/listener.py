@@ -37,6 +37,8 @@ class Listener:
         self.connections: set[Connection] = set()
         self.sockets: set[Socket] = set()
         self.stopping = False
+        self.now = 0.0
+        """The loop's time at the last sweep: exact enough for time-outs, and free."""
         self._servers: list[asyncio.Server] = []
         self._sweeper: asyncio.TimerHandle | None = None
         self.loop: asyncio.AbstractEventLoop = None  # type: ignore[assignment]
@@ -54,6 +56,7 @@ class Listener:
         if answer is None:
             raise TypeError("answer is required")
         self.loop = asyncio.get_running_loop()
+        self.now = self.loop.time()
         scheme = "https" if tls else "http"
         bound: list[int] = [port]
         try:
@@ -97,9 +100,9 @@ class Listener:
 
     def _sweep(self) -> None:
         """One timer for all connections: time-outs are a second coarse, and cost nothing per request."""
-        now = self.loop.time()
+        self.now = self.loop.time()
         for connection in list(self.connections):
-            connection.sweep(now)
+            connection.sweep(self.now)
         self._sweeper = self.loop.call_later(_SWEEP_S, self._sweep)
 
     def __repr__(self) -> str:

@@ -50,13 +50,12 @@ class Batch:
         self.waiters: list[Future[None]] = []
 
     def add(self, changes: Changes) -> None:
-        held = self.changes
         size = 0
         for key, value in changes:
             if not key.isascii():
                 key.encode()  # a lone surrogate has no bytes: refused here rather than in the middle of a batch
-            held[key] = value
             size += 64 if value is None else len(value) + 64
+        self.changes.update(changes)
         self.size += size
 
     def full(self) -> bool:

@@ -54,11 +54,12 @@ def _check_one(name: str, attribute: Attachment) -> int:
             f"The type of message (user) attribute '{name}' is invalid. You must use only the following supported type "
             "prefixes: Binary, Number, String."
         )
-    value = attribute.value
-    if (base == "Binary") is not isinstance(value, bytes):
+    binary = base == "Binary"
+    value = attribute.data if binary else attribute.text
+    if attribute.text if binary else attribute.data:
         raise InvalidParameterValue(
             f"The message (user) attribute '{name}' with type '{base}' must use field "
-            f"'{'Binary' if base == 'Binary' else 'String'}'."
+            f"'{'Binary' if binary else 'String'}'."
         )
     if not value:
         raise InvalidParameterValue(
@@ -82,7 +83,7 @@ def md5(attributes: Attachments) -> str | None:
         for text in (name, attribute.type):
             raw = text.encode()
             digest.update(struct.pack("!I", len(raw)) + raw)
-        value = attribute.value
-        data, kind = (value.encode(), b"\x01") if isinstance(value, str) else (value, b"\x02")
+        binary = attribute.type.startswith("Binary")
+        data, kind = (attribute.data, b"\x02") if binary else (attribute.text.encode(), b"\x01")
         digest.update(kind + struct.pack("!I", len(data)) + data)
     return digest.hexdigest()

@@ -6,10 +6,14 @@ import msgspec
 
 
 class Attachment(msgspec.Struct, frozen=True, array_like=True):
-    """A message attribute: `type` is `String`, `Number`, `Binary`, or one of these with a label (`Number.int`)."""
+    """A message attribute: `type` is `String`, `Number`, `Binary`, or one of these with a label (`Number.int`).
+
+    `Binary` has `data`, the others have `text`.
+    """
 
     type: str
-    value: str | bytes
+    text: str = ""
+    data: bytes = b""
 
 
 Attachments = dict[str, Attachment]

@@ -91,12 +91,13 @@ class Queue:
     def send(self, draft: Draft, message_id: str, now_ms: int) -> tuple[Sent, list[Change]]:
         """Accept a message. Raises what `checks.check_draft` raises."""
         size, digest = checks.check_draft(draft, self.settings)
+        changes = self._settled(now_ms)
         dedup = draft.dedup
         if self.settings.fifo:
             dedup = dedup or checks.content_id(draft.body)
             known = self._window.find(self._dedup_key(dedup, draft.group), now_ms)
             if known is not None:
-                return self._sent(draft, known[0], digest, known[1]), self._settled(now_ms)
+                return self._sent(draft, known[0], digest, known[1]), changes
         delay_ms = self.settings.delay_ms if draft.delay_s is None else draft.delay_s * 1000
         message = Message(
             message_id,
@@ -112,7 +113,6 @@ class Queue:
             draft.attributes,
         )
         seq = self._put(message, size, now_ms)
-        changes = self._settled(now_ms)
         changes.append((f"{self.key}/m/{seq:020}", _encode(message)))
         return self._sent(draft, message_id, digest, seq), changes
 

@@ -1,0 +1,46 @@
+"""What the gateways need from the rest of the platform, handed in by whoever builds them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+from dayfly.gateways.traffic import Incoming
+from dayfly.identity import Caller, Scope
+
+
+class Outcome(Protocol):
+    """What came of an invocation (`functions.Outcome`)."""
+
+    @property
+    def payload(self) -> bytes: ...
+    @property
+    def error(self) -> str | None: ...
+
+
+class Functions(Protocol):
+    async def invoke(
+        self,
+        scope: Scope,
+        name_or_arn: str,
+        payload: bytes,
+        *,
+        source: str,
+        on_chunk: Callable[[bytes], None] | None = None,
+    ) -> Outcome: ...
+
+    def url(self, url_id: str) -> Any:
+        """Scope, function name (with qualifier), auth type, CORS and invoke mode of a function URL."""
+        ...
+
+
+class Call(Protocol):
+    async def __call__(self, caller: Caller, service: str, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """One AWS operation in this process."""
+        ...
+
+
+Verify = Callable[[Incoming], "Caller | Awaitable[Caller]"]
+"""Who signed this request; raises errors.Error for a signature that does not hold."""
+Count = Callable[[Scope, str, str, str], object]
+"""Meters one event: scope, kind, name, metric."""

@@ -1,0 +1,108 @@
+"""JSON Web Tokens for JWT authorizers: signature, issuer, audience, times.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import binascii
+from base64 import urlsafe_b64decode
+from typing import Any
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
+
+from dayfly.errors import Error
+from dayfly.gateways.outgoing import BackendFailed, fetch
+
+_HASHES: dict[str, type[HashAlgorithm]] = {"RS256": SHA256, "RS384": SHA384, "RS512": SHA512}
+_KEYS_S = 300
+_FETCH_S = 1.5  # AWS gives an issuer 1,500 ms
+
+
+class JwtRefused(Error):
+    """The token does not hold."""
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except (binascii.Error, ValueError) as error:
+        raise JwtRefused("the token is not base64url") from error
+
+
+def _document(text: str) -> dict[str, Any]:
+    try:
+        found = msgspec.json.decode(_bytes(text))
+    except msgspec.DecodeError as error:
+        raise JwtRefused("the token is not JSON") from error
+    if not isinstance(found, dict):
+        raise JwtRefused("the token is not JSON")
+    return found
+
+
+class Keys:
+    """Issuers' public keys, kept for five minutes."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[int, dict[str, RSAPublicKey]]] = {}
+
+    async def claims(self, token: str, issuer: str, audience: list[str], now_s: int) -> dict[str, Any]:
+        """The claims of a token that holds. Raises JwtRefused."""
+        parts = token.split(".")
+        if len(parts) != 3:
+            raise JwtRefused("the token has not three parts")
+        header, claims = _document(parts[0]), _document(parts[1])
+        algorithm = _HASHES.get(str(header.get("alg")))
+        if algorithm is None:
+            raise JwtRefused(f"algorithm {header.get('alg')} is not supported")
+        key = (await self._of(issuer, now_s)).get(str(header.get("kid")))
+        if key is None:
+            raise JwtRefused("the token is signed by an unknown key")
+        try:
+            key.verify(_bytes(parts[2]), f"{parts[0]}.{parts[1]}".encode(), PKCS1v15(), algorithm())
+        except InvalidSignature as error:
+            raise JwtRefused("the signature does not hold") from error
+        _check(claims, issuer, audience, now_s)
+        return claims
+
+    async def _of(self, issuer: str, now_s: int) -> dict[str, RSAPublicKey]:
+        known = self._known.get(issuer)
+        if known is not None and known[0] > now_s:
+            return known[1]
+        base = issuer.rstrip("/")
+        configuration = await _get(f"{base}/.well-known/openid-configuration")
+        jwks = await _get(str(configuration.get("jwks_uri") or f"{base}/.well-known/jwks.json"))
+        keys = {str(key.get("kid")): _public(key) for key in jwks.get("keys", ()) if key.get("kty") == "RSA"}
+        self._known[issuer] = (now_s + _KEYS_S, keys)
+        return keys
+
+
+def _public(key: dict[str, Any]) -> RSAPublicKey:
+    exponent, modulus = (int.from_bytes(_bytes(str(key[name])), "big") for name in ("e", "n"))
+    return RSAPublicNumbers(exponent, modulus).public_key()
+
+
+async def _get(url: str) -> dict[str, Any]:
+    try:
+        reply = await asyncio.wait_for(fetch("GET", url, [], b""), _FETCH_S)
+        found = msgspec.json.decode(reply.body if isinstance(reply.body, bytes) else b"")
+    except (BackendFailed, TimeoutError, msgspec.DecodeError) as error:
+        raise JwtRefused(f"the issuer's keys cannot be read from {url}: {error}") from error
+    return found if isinstance(found, dict) else {}
+
+
+def _check(claims: dict[str, Any], issuer: str, audience: list[str], now_s: int) -> None:
+    if claims.get("iss") != issuer:
+        raise JwtRefused("the token is of another issuer")
+    given = claims.get("aud", claims.get("client_id"))
+    if audience and not set(given if isinstance(given, list) else [given]) & set(audience):
+        raise JwtRefused("the token is for another audience")
+    if "exp" in claims and float(claims["exp"]) < now_s:
+        raise JwtRefused("the token has expired")
+    if any(float(claims.get(name, 0)) > now_s for name in ("nbf", "iat")):
+        raise JwtRefused("the token is not valid yet")

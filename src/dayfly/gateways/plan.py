@@ -1,0 +1,176 @@
+"""A stage, compiled: what is needed per request is looked up once per change of the API."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+import msgspec
+
+from dayfly.gateways.model import Api, Authorizer, Integration, Method, Stage
+from dayfly.gateways.routes import Routes
+
+_INVOCATION = re.compile(r"functions/(?P<arn>[^/]+)/invocations")
+_VARIABLE = re.compile(r"\$\{stageVariables\.([^}]+)\}")
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a route leads."""
+
+    kind: Literal["function", "http", "mock", "service", "none", "unsupported"]
+    arn: str = ""
+    """Of the function."""
+    payload: str = "1.0"
+    uri: str = ""
+    method: str = "ANY"
+    timeout_ms: int = 29_000
+    service: str = ""
+    """Subtype of a first-class integration, e.g. `SQS-SendMessage`."""
+    parameters: dict[str, str] = {}
+    responses: dict[str, Any] = {}
+    templates: dict[str, str] = {}
+    why: str = ""
+    """Of an unsupported one: what it needs."""
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One route, ready to serve."""
+
+    key: str
+    target: Target
+    authorization: str = "NONE"
+    authorizer: Authorizer | None = None
+    scopes: list[str] = []
+    api_key_required: bool = False
+    resource_id: str = ""
+    answers: bool = False
+    """A WebSocket route whose integration's result goes back to the client."""
+
+
+class Plan:
+    """The compiled stage: `http` for HTTP and REST APIs, `sockets` by route key for WebSocket APIs."""
+
+    __slots__ = ("http", "keys", "sockets")
+
+    def __init__(self) -> None:
+        self.http: Routes[Step] = Routes()
+        self.sockets: dict[str, Step] = {}
+        self.keys: list[str] = []
+
+
+def compile_stage(api: Api, stage: Stage) -> Plan:
+    plan = Plan()
+    surface = api.surface_of(stage)
+    if api.kind == "rest":
+        for resource in surface.resources.values():
+            for served in resource.methods.values():
+                authorizer = surface.authorizers.get(served.authorizer_id or "")
+                step = _rest_step(resource.path, resource.id, served, authorizer, stage)
+                plan.http.add(served.http_method, resource.path, step)
+                plan.keys.append(f"{served.http_method} {resource.path}")
+        return plan
+    for route in surface.routes.values():
+        integration = surface.integrations.get((route.target or "").removeprefix("integrations/"))
+        step = Step(
+            key=route.route_key,
+            target=target_of(integration, stage, api.kind),
+            authorization=route.authorization_type,
+            authorizer=surface.authorizers.get(route.authorizer_id or ""),
+            scopes=route.authorization_scopes or [],
+            api_key_required=route.api_key_required,
+            answers=bool(route.route_response_selection_expression or route.responses),
+        )
+        plan.keys.append(route.route_key)
+        if api.kind == "websocket":
+            plan.sockets[route.route_key] = step
+        elif route.route_key == "$default":
+            plan.http.default = step
+        else:
+            method, _, path = route.route_key.partition(" ")
+            plan.http.add(method, path, step)
+    return plan
+
+
+def with_variables(text: str, stage: Stage) -> str:
+    return _VARIABLE.sub(lambda match: stage.variables.get(match[1], ""), text)
+
+
+def function_arn(uri: str) -> str | None:
+    """The function of an integration or authorizer URI, with its qualifier if it has one."""
+    match = _INVOCATION.search(uri)
+    if match:
+        return match["arn"]
+    return uri if ":lambda:" in uri and ":function:" in uri else None
+
+
+def target_of(integration: Integration | None, stage: Stage, kind: str) -> Target:
+    if integration is None:
+        return Target(kind="none")
+    timeout_ms = integration.timeout_in_millis or (30_000 if kind == "http" else 29_000)
+    uri = with_variables(integration.integration_uri or "", stage)
+    if integration.integration_subtype:
+        return Target(
+            kind="service",
+            service=integration.integration_subtype,
+            parameters=integration.request_parameters or {},
+            timeout_ms=timeout_ms,
+        )
+    match integration.integration_type:
+        case "AWS_PROXY" | "AWS":
+            arn = function_arn(uri)
+            if arn is None:
+                return Target(kind="unsupported", why=f"an {integration.integration_type} integration of {uri}")
+            if integration.integration_type == "AWS" and integration.request_templates:
+                return Target(kind="unsupported", why="a mapping template (VTL)")
+            payload = integration.payload_format_version or "1.0"
+            return Target(kind="function", arn=arn, payload=payload, timeout_ms=timeout_ms)
+        case "HTTP_PROXY":
+            return Target(
+                kind="http",
+                uri=uri,
+                method=integration.integration_method or "ANY",
+                parameters=integration.request_parameters or {},
+                timeout_ms=timeout_ms,
+            )
+        case "MOCK":
+            return Target(kind="mock", templates=integration.request_templates or {})
+        case other:
+            return Target(kind="unsupported", why=f"an integration of type {other}")
+
+
+def _rest_step(path: str, resource_id: str, method: Method, authorizer: Authorizer | None, stage: Stage) -> Step:
+    return Step(
+        key=path,
+        target=_rest_target(method.method_integration, stage),
+        authorization=method.authorization_type,
+        authorizer=authorizer,
+        scopes=method.authorization_scopes or [],
+        api_key_required=method.api_key_required,
+        resource_id=resource_id,
+    )
+
+
+def _rest_target(integration: dict[str, Any] | None, stage: Stage) -> Target:
+    if not integration:
+        return Target(kind="none")
+    uri = with_variables(str(integration.get("uri") or ""), stage)
+    timeout_ms = int(integration.get("timeoutInMillis") or 29_000)
+    kind = str(integration.get("type", "")).upper()
+    arn = function_arn(uri)
+    if kind == "AWS_PROXY" and arn:
+        return Target(kind="function", arn=arn, timeout_ms=timeout_ms)
+    if kind == "HTTP_PROXY":
+        return Target(
+            kind="http",
+            uri=uri,
+            method=integration.get("httpMethod") or "ANY",
+            parameters=integration.get("requestParameters") or {},
+            timeout_ms=timeout_ms,
+        )
+    if kind == "MOCK":
+        return Target(
+            kind="mock",
+            templates=integration.get("requestTemplates") or {},
+            responses=integration.get("integrationResponses") or {},
+        )
+    return Target(kind="unsupported", why=f"a REST integration of type {kind} (mapping templates, VTL) to {uri}")

@@ -25,6 +25,8 @@ class Request:
         "raw_path",
         "raw_query",
         "scheme",
+        "service",
+        "signed_target",
         "target",
         "version",
     )
@@ -48,6 +50,8 @@ class Request:
         self.port = port  # of the listener that took it
         self.scheme = scheme
         self.version = "1.1"  # of HTTP
+        self.service = ""  # the AWS service it is for, where its address says so
+        self.signed_target = target  # what a signature is over, where routing has moved the request
         self.raw_path, _, self.raw_query = target.partition("?")
 
     def header(self, name: str, default: str = "") -> str:

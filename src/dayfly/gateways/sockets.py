@@ -9,7 +9,6 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocke
 
 from __future__ import annotations
 
-import asyncio
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -70,7 +69,9 @@ class Connected:
         self.request = request
         self.id = connection_id
         self.connected_ms = self.active_ms = now_ms
-        self.host = request.header("host").partition(":")[0]
+        # Handlers build `https://{domainName}/{stage}` from this to answer: it must be the name that leads to the
+        # platform's own TLS port from inside an environment, whatever name the client used.
+        self.host = f"{api.id}.execute-api.{api.region}.amazonaws.com"
         self.peer = request.peer
         self.user_agent = request.header("user-agent") or None
         self.authorizer: dict[str, Any] | None = None

@@ -1,0 +1,265 @@
+"""SAM and plain CloudFormation templates.
+
+aws-sam-translator expands SAM; local code paths are taken out before and mapped back after.
+https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification.html
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dayfly.app.application import Application, FunctionName
+from dayfly.app.code import CodeSource
+from dayfly.app.report import Report
+from dayfly.app.sam_code import code_of
+from dayfly.app.variables import Doors, Options
+from dayfly.app.yaml import ApplicationError, Map, Mark, mark_of, read
+
+SERVERLESS_TRANSFORM = "AWS::Serverless-2016-10-31"
+_LANGUAGE_EXTENSIONS = "AWS::LanguageExtensions"
+_SSM_TYPE = "AWS::SSM::Parameter::"
+
+
+def load(file: Path, template: Map, options: Options, doors: Doors, name: str | None) -> Application:
+    """Raises ApplicationError."""
+    report = Report()
+    files = {file}
+    transforms = transforms_of(template)
+    _check(template, transforms, report)
+    parameters = parameters_of(template, options, doors, report)
+    template = _include(template, file.parent, files, template)
+    serverless = SERVERLESS_TRANSFORM in transforms
+    if serverless:
+        _drop_nested(template, report)
+    code, functions = _take_code(template, file.parent, report)
+    origins = {key: mark for key in template["Resources"] if (mark := _origin(template["Resources"], key))}
+    expanded = _translate(file, template, parameters, options) if serverless else template
+    for logical_id in expanded["Resources"]:
+        if logical_id not in origins and (mark := _nearest(logical_id, origins)):
+            origins[logical_id] = mark
+    return Application(
+        name=name or stack_name(file),
+        stage=options.stage,
+        region=options.region,
+        account=options.account,
+        format="sam" if serverless else "cloudformation",
+        path=file,
+        template=expanded,
+        parameters=parameters,
+        code={key: source for key, source in code.items() if key in expanded["Resources"] or source.kind == "layer"},
+        functions=functions,
+        origins=origins,
+        items=tuple(report.items),
+        files=tuple(sorted(files)),
+    )
+
+
+def stack_name(file: Path) -> str:
+    """The directory's name (the file's, where it is not the usual one), in the letters a stack's name may have."""
+    stem = file.parent.name if file.stem == "template" else file.stem
+    cleaned = re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-")
+    return cleaned if cleaned[:1].isalpha() else f"app-{cleaned}".rstrip("-")
+
+
+def transforms_of(template: Mapping[str, Any]) -> list[str]:
+    given = template.get("Transform") or []
+    return [one for one in (given if isinstance(given, list) else [given]) if isinstance(one, str)]
+
+
+def _check(template: Map, transforms: list[str], report: Report) -> None:
+    resources = template.get("Resources")
+    if not isinstance(resources, Map):
+        raise ApplicationError.at("the template has no Resources", mark_of(template, "Resources"))
+    for transform in transforms:
+        if transform not in (SERVERLESS_TRANSFORM, _LANGUAGE_EXTENSIONS):
+            report.unsupported(f"transform {transform}", mark_of(template, "Transform"))
+    for logical_id, resource in list(resources.items()):
+        if logical_id.startswith("Fn::"):
+            report.unsupported(f"{logical_id} among the resources", mark_of(resources, logical_id))
+            del resources[logical_id]
+        elif not isinstance(resource, Map) or not isinstance(resource.get("Type"), str):
+            raise ApplicationError.at(f"the resource {logical_id} has no Type", mark_of(resources, logical_id))
+
+
+def parameters_of(template: Map, options: Options, doors: Doors, report: Report) -> dict[str, str]:
+    """A value for every parameter: given, then the default; of SSM types, what the named parameter holds.
+
+    One without any value gets a made-up one and a warning, as most are passwords, names and addresses of no matter here.
+    """
+    values: dict[str, str] = {}
+    section = template.get("Parameters") or {}
+    for key, definition in section.items():
+        mark = mark_of(section, key)
+        kind = str(definition.get("Type") or "String") if isinstance(definition, Mapping) else "String"
+        value = options.params.get(key)
+        if value is None and isinstance(definition, Mapping) and "Default" in definition:
+            value = _text(definition["Default"])
+        if value is None:
+            value = _made_up(key, kind, definition)
+            report.warning(f"the parameter {key} has no value; {value!r} is taken (--param {key}=…)", mark)
+        if kind.startswith(_SSM_TYPE):
+            value = _ssm_value(value, options, doors, report, mark)
+        values[key] = value
+    for key in options.params:
+        if key not in section:
+            report.warning(f"the template has no parameter {key}", mark_of(template, "Parameters"))
+    return values
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return ",".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
+
+
+def _made_up(key: str, kind: str, definition: Any) -> str:
+    allowed = definition.get("AllowedValues") if isinstance(definition, Mapping) else None
+    if allowed:
+        return _text(allowed[0])
+    if kind in ("Number", "List<Number>"):
+        return "1"
+    return f"local-{key.lower()}"
+
+
+def _ssm_value(name: str, options: Options, doors: Doors, report: Report, mark: Mark | None) -> str:
+    value = doors.ssm(options.region, name) if doors.ssm else None
+    if value is None:
+        if not name.startswith("/aws/service/"):
+            report.warning(f"there is no SSM parameter {name}; its name is taken for its value", mark)
+        return name
+    return _text(value)
+
+
+def _include(node: Any, directory: Path, files: set[Path], template: Map) -> Any:
+    """Put the content of local files in the place of `AWS::Include` transforms, and of definitions given by path."""
+    if isinstance(node, list):
+        for index, item in enumerate(node):
+            node[index] = _include(item, directory, files, template)
+        return node
+    if not isinstance(node, Map):
+        return node
+    transform = node.get("Fn::Transform")
+    if isinstance(transform, Mapping) and transform.get("Name") == "AWS::Include":
+        location = (transform.get("Parameters") or {}).get("Location")
+        content = _local(location, directory, files, mark_of(node, "Fn::Transform"))
+        if content is not None:
+            rest = {key: value for key, value in node.items() if key != "Fn::Transform"}
+            if isinstance(content, Map):
+                content.update(rest)
+            return _include(content, directory, files, template)
+    for key, value in node.items():
+        node[key] = _include(value, directory, files, template)
+    properties = node.get("Properties")
+    if isinstance(properties, Map) and str(node.get("Type")).startswith(("AWS::Serverless::", "AWS::ApiGateway")):
+        for uri, body in (("DefinitionUri", "DefinitionBody"), ("BodyS3Location", "Body")):
+            content = _local(properties.get(uri), directory, files, mark_of(properties, uri))
+            if content is not None and "StateMachine" not in str(node["Type"]):
+                del properties[uri]
+                properties[body] = _include(content, directory, files, template)
+            elif content is not None:
+                del properties[uri]
+                properties["Definition"] = content
+    return node
+
+
+def _local(location: Any, directory: Path, files: set[Path], mark: Mark | None) -> Any:
+    if not isinstance(location, str) or location.startswith(("s3://", "http")):
+        return None
+    path = directory / location
+    if not path.is_file():
+        raise ApplicationError.at(f"the file {location} does not exist", mark)
+    files.add(path)
+    return read(path)
+
+
+def _drop_nested(template: Map, report: Report) -> None:
+    for logical_id, resource in list(template["Resources"].items()):
+        if resource.get("Type") == "AWS::Serverless::Application":
+            report.unsupported(f"nested application {logical_id}", mark_of(template["Resources"], logical_id))
+            resource["Type"] = "AWS::CloudFormation::Stack"
+            resource["Properties"] = {"TemplateURL": "nested"}
+
+
+def _take_code(
+    template: Map, directory: Path, report: Report
+) -> tuple[dict[str, CodeSource], dict[str, FunctionName]]:
+    code: dict[str, CodeSource] = {}
+    functions: dict[str, FunctionName] = {}
+    globals_ = (template.get("Globals") or {}).get("Function") or {}
+    for logical_id, resource in template["Resources"].items():
+        kind = resource["Type"]
+        if kind in ("AWS::Serverless::Function", "AWS::Lambda::Function"):
+            name = (resource.get("Properties") or {}).get("FunctionName")
+            functions[logical_id] = FunctionName(name=name if isinstance(name, str) else "", logical_id=logical_id)
+        source = code_of(logical_id, resource, globals_ if kind == "AWS::Serverless::Function" else {}, directory, report)
+        if source is not None:
+            code[logical_id] = source
+    globals_.pop("CodeUri", None)
+    return code, functions
+
+
+
+
+def _translate(file: Path, template: Map, parameters: Mapping[str, str], options: Options) -> Map:
+    # The translator asks a boto3 session for the region; a region variable answers it.
+    os.environ.setdefault("AWS_DEFAULT_REGION", options.region)
+    import boto3
+    from samtranslator.model.exceptions import InvalidDocumentException
+    from samtranslator.parser.parser import Parser
+    from samtranslator.translator.translator import Translator
+
+    logging.getLogger("samtranslator").setLevel(logging.CRITICAL)
+    plain = json.loads(json.dumps(template, default=str))
+    session = boto3.session.Session(region_name=options.region)
+    translator = Translator(None, Parser(), boto_session=session)
+    try:
+        expanded = translator.translate(plain, dict(parameters), get_managed_policy_map=lambda: {})
+    except InvalidDocumentException as error:
+        raise _as_ours(file, template, error) from error
+    return _marked(expanded, template)
+
+
+def _as_ours(file: Path, template: Map, error: Any) -> ApplicationError:
+    """The translator's first complaint, at the line of the resource that it names."""
+    text = str(error.causes[0].message if getattr(error, "causes", None) else error)
+    named = re.search(r"Resource with id \[(\w+)\] is invalid\. ?(.*)", text, re.DOTALL)
+    mark = mark_of(template["Resources"], named[1]) if named else None
+    message = f"{named[1]}: {named[2]}" if named else text
+    return ApplicationError(" ".join(message.split()), file, mark.line if mark else 1)
+
+
+def _marked(expanded: Any, template: Map) -> Map:
+    """The expanded template, keeping the lines of resources that came through unchanged."""
+    made = Map(template.mark)
+    made.update(expanded)
+    for logical_id, resource in made["Resources"].items():
+        source = template["Resources"].get(logical_id)
+        if isinstance(source, Map) and source.get("Type") == resource.get("Type"):
+            kept = source.like()
+            kept.update(resource)
+            properties = source.get("Properties")
+            if isinstance(properties, Map) and isinstance(resource.get("Properties"), dict):
+                lined = properties.like()
+                lined.update(resource["Properties"])
+                kept["Properties"] = lined
+            made["Resources"][logical_id] = kept
+    return made
+
+
+def _origin(resources: Map, logical_id: str) -> Mark | None:
+    return mark_of(resources, logical_id)
+
+
+def _nearest(logical_id: str, origins: Mapping[str, Mark]) -> Mark | None:
+    """SAM names what it adds after the resource it adds it for."""
+    owners = [key for key in origins if logical_id.startswith(key)]
+    return origins[max(owners, key=len)] if owners else None
+
+
+__all__ = ["load", "parameters_of", "stack_name"]

@@ -1,0 +1,150 @@
+"""The order in which a service is compiled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from dayfly.app.serverless import constructs, events, functions, naming, plugins
+from dayfly.app.serverless.service import Function, Service, merge
+from dayfly.app.yaml import ApplicationError, Map, mark_of
+
+_KNOWN = frozenset(
+    "service provider functions resources custom plugins package layers frameworkVersion configValidationMode params "
+    "stages useDotenv constructs variablesResolutionMode unresolvedVariablesNotificationMode deprecationNotificationMode "
+    "disabledDeprecations build console".split()
+)
+_WITHOUT_EFFECT = frozenset("org app tenant dashboard projectDir licenseKey enableLocalInstallationFallback".split())
+
+
+def compile_service(service: Service) -> dict[str, Any]:
+    """The CloudFormation template of a service. Raises ApplicationError."""
+    _check_provider(service)
+    plugins.read(service)
+    _read_functions(service)
+    constructs.compile_constructs(service)
+    functions.compile_layers(service)
+    functions.compile_role(service)
+    for function in service.functions.values():
+        functions.compile_function(service, function)
+    for function in service.functions.values():
+        _compile_events(service, function)
+    events.finish(service)
+    plugins.finish(service)
+    return _with_resources(service)
+
+
+def _check_provider(service: Service) -> None:
+    name = service.provider.get("name", "aws")
+    if name != "aws":
+        mark = mark_of(service.provider, "name")
+        raise ApplicationError.at(f"the provider is {name!r}; only aws can run here", mark)
+    for key in service.document:
+        if key in _WITHOUT_EFFECT:
+            service.report.ignored(f"{key} (a setting of the Framework's own service)", mark_of(service.document, key))
+        elif key not in _KNOWN:
+            service.report.unsupported(f"top-level section {key}", mark_of(service.document, key))
+
+
+def _read_functions(service: Service) -> None:
+    section = service.merged("functions")
+    for key, definition in section.items():
+        if definition is None:
+            continue
+        if not isinstance(definition, Map):
+            raise ApplicationError.at(f"the function {key} must be a mapping", mark_of(section, key))
+        add_function(service, key, definition)
+
+
+def add_function(service: Service, key: str, definition: Map) -> Function:
+    name = definition.get("name") or f"{service.name}-{service.stage}-{key}"
+    function = Function(key=key, name=str(name), definition=definition, mark=definition.mark)
+    service.functions[key] = function
+    return function
+
+
+def _compile_events(service: Service, function: Function) -> None:
+    listed = function.definition.get("events") or []
+    if not isinstance(listed, list):
+        mark = mark_of(function.definition, "events")
+        raise ApplicationError.at(f"the events of {function.key} must be a list", mark)
+    for index, event in enumerate(listed):
+        mark = mark_of(listed, index)
+        if isinstance(event, str):
+            kind, content = event, None
+        elif isinstance(event, Mapping) and event:
+            kind, content = next(iter(event.items()))
+            mark = mark_of(event, kind) or mark
+        elif event is None:
+            continue
+        else:
+            raise ApplicationError.at(f"an event of {function.key} is empty", mark)
+        events.compile_event(service, function, kind, content, mark)
+
+
+def _with_resources(service: Service) -> dict[str, Any]:
+    user = service.merged("resources")
+    template: Map = Map(mark_of(service.document))
+    template["AWSTemplateFormatVersion"] = "2010-09-09"
+    template["Description"] = user.get("Description") or "The AWS CloudFormation template for this Serverless application"
+    for key in ("Resources", "Outputs"):
+        template[key] = Map()
+    for logical_id, resource in service.resources.items():
+        template["Resources"][logical_id] = _as_maps(resource)
+    template["Outputs"].update(_as_maps(service.outputs))
+    for key, value in user.items():
+        if key == "extensions":
+            continue
+        if isinstance(value, Map) and isinstance(template.get(key), Map):
+            merge(template[key], value)
+        elif value is not None:
+            template[key] = value
+    _extend(service, template, user.get("extensions"))
+    _existing_buckets(service, template)
+    if '"ServerlessDeploymentBucket"' in json.dumps(template, default=str):
+        template["Resources"].setdefault("ServerlessDeploymentBucket", {"Type": "AWS::S3::Bucket", "Properties": {}})
+    for logical_id, resource in template["Resources"].items():
+        if not isinstance(resource, Mapping) or not isinstance(resource.get("Type"), str):
+            mark = mark_of(user.get("Resources"), logical_id)
+            raise ApplicationError.at(f"the resource {logical_id} has no Type", mark)
+        if (mark := mark_of(resource)) is not None:
+            service.origins[logical_id] = mark
+    return template
+
+
+def _as_maps(value: Any) -> Any:
+    """Our own plain mappings in the form that the user's are merged into."""
+    if isinstance(value, dict) and not isinstance(value, Map):
+        made = Map()
+        made.update({key: _as_maps(one) for key, one in value.items()})
+        return made
+    return value
+
+
+def _extend(service: Service, template: Map, extensions: Any) -> None:
+    """https://www.serverless.com/framework/docs/providers/aws/guide/resources#extending-aws-cloudformation-resources"""
+    for logical_id, extension in (extensions or {}).items():
+        resource = template["Resources"].get(logical_id)
+        if resource is None:
+            mark = mark_of(extensions, logical_id)
+            service.report.unsupported(f"resources.extensions names {logical_id}, which is not compiled here", mark)
+            continue
+        merge(resource, extension)
+
+
+def _existing_buckets(service: Service, template: Map) -> None:
+    """Notifications of buckets that `existing: true` says are made elsewhere, often in the same file's `resources`."""
+    for bucket, configurations in service.existing_buckets.items():
+        for resource in template["Resources"].values():
+            properties = resource.get("Properties") if isinstance(resource, Mapping) else None
+            if resource.get("Type") == "AWS::S3::Bucket" and (properties or {}).get("BucketName") == bucket:
+                break
+        else:
+            logical_id = f"S3Bucket{naming.alphanumeric(bucket)}"
+            properties = {"BucketName": bucket}
+            template["Resources"][logical_id] = {"Type": "AWS::S3::Bucket", "Properties": properties}
+        notification = dict((properties or {}).get("NotificationConfiguration") or {})
+        notification["LambdaConfigurations"] = [*notification.get("LambdaConfigurations", []), *configurations]
+        assert properties is not None
+        properties["NotificationConfiguration"] = notification

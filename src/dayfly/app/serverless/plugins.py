@@ -1,0 +1,175 @@
+"""What each plugin means here: one table. Plugins are JavaScript inside the Framework; none of their code runs.
+
+References: the plugins' own pages, e.g. https://www.serverless.com/plugins/serverless-python-requirements,
+https://www.serverless.com/plugins/serverless-wsgi, https://www.serverless.com/plugins/serverless-esbuild
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dayfly.app.code import CodeSource
+from dayfly.app.serverless.service import Function, Service
+from dayfly.app.yaml import ApplicationError, mark_of
+
+HARMLESS = frozenset(
+    """
+    serverless-offline serverless-offline-sns serverless-offline-sqs serverless-offline-sqs-external serverless-offline-ses
+    serverless-offline-ses-v2 serverless-offline-s3 serverless-offline-ssm serverless-offline-dynamodb-streams
+    serverless-offline-kinesis serverless-offline-scheduler serverless-offline-schedule serverless-offline-lambda
+    serverless-offline-watcher serverless-offline-aws-eventbridge serverless-offline-local-authorizers-plugin
+    serverless-offline-python serverless-offline-direct-lambda serverless-offline-edge-lambda serverless-plugin-offline-dynamodb-stream
+    serverless-dynamodb-local serverless-dynamodb serverless-dynamodb-client serverless-dynamodb-seed serverless-localstack serverless-s3-local
+    serverless-prune-plugin serverless-iam-roles-per-function serverless-export-env serverless-export-outputs
+    serverless-domain-manager serverless-plugin-canary-deployments serverless-plugin-tracing serverless-aws-documentation
+    serverless-openapi-documentation serverless-openapi-documenter serverless-auto-swagger serverless-plugin-optimize
+    serverless-plugin-warmup serverless-plugin-split-stacks serverless-plugin-log-retention serverless-plugin-aws-alerts
+    serverless-plugin-datadog serverless-plugin-lumigo serverless-sentry serverless-deployment-bucket serverless-latest-layer-version
+    serverless-hooks-plugin serverless-plugin-scripts serverless-scriptable-plugin serverless-stack-output serverless-vpc-discovery
+    serverless-layers serverless-package-common serverless-plugin-git-variables serverless-plugin-bind-deployment-id
+    serverless-plugin-resource-tagging serverless-plugin-lambda-dead-letter serverless-plugin-common-excludes
+    serverless-plugin-include-dependencies serverless-plugin-monorepo serverless-plugin-diff serverless-plugin-ifelse
+    serverless-pseudo-parameters serverless-cloudformation-sub-variables serverless-deployment-environment
+    serverless-aws-resource-names serverless-plugin-cloudwatch-dashboard serverless-plugin-reducer
+    serverless-associate-waf serverless-certificate-creator serverless-create-global-dynamodb-table serverless-plugin-test-helper
+    serverless-jest-plugin serverless-mocha-plugin serverless-artillery serverless-disable-request-validators
+    serverless-better-credentials serverless-cloudside-plugin serverless-newrelic-lambda-layers serverless-webpack-prisma
+    serverless-analyze-bundle-plugin serverless-plugin-chrome serverless-dotenv-plugin serverless-apigw-binary
+    serverless-python-requirements serverless-wsgi serverless-esbuild serverless-webpack serverless-bundle
+    serverless-plugin-typescript serverless-babel-plugin serverless-tscpaths serverless-parcel serverless-plugin-esbuild serverless-lift
+    serverless-websockets-plugin serverless-webpack-layers serverless-plugin-ncc
+    """.split()
+)
+"""Those whose whole meaning is here already (tools for local work or for AWS accounts), or is given below."""
+BUNDLERS = frozenset(
+    "serverless-esbuild serverless-plugin-esbuild serverless-webpack serverless-bundle serverless-plugin-typescript "
+    "serverless-babel-plugin serverless-parcel serverless-plugin-ncc".split()
+)
+_EFFECTIVE = BUNDLERS | {
+    "serverless-python-requirements", "serverless-wsgi", "serverless-lift", "serverless-dotenv-plugin", "serverless-apigw-binary",
+}  # fmt: skip
+
+
+def names_in(value: Any) -> list[str]:
+    """`plugins` is a list of names, or `{modules: [names], localPath: …}`."""
+    modules = value.get("modules") if isinstance(value, Mapping) else value
+    return [str(name) for name in modules or [] if name]
+
+
+def read(service: Service) -> None:
+    listed = service.resolver.value("plugins")
+    if not listed:
+        return
+    for index, name in enumerate(names_in(listed)):
+        mark = mark_of(listed, index) or mark_of(service.document, "plugins")
+        service.plugins[name] = mark
+        if name not in HARMLESS:
+            service.report.unsupported(f"plugin {name}", mark)
+        elif name not in _EFFECTIVE:
+            service.report.ignored(f"plugin {name}", mark)
+
+
+def bundles(service: Service) -> bool:
+    """Whether JavaScript is bundled: by a plugin, or by version 4's own `build.esbuild`."""
+    build = service.resolver.document.get("build")
+    return bool(BUNDLERS & set(service.plugins)) or bool(isinstance(build, Mapping) and build.get("esbuild"))
+
+
+def bundler_settings(service: Service) -> dict[str, Any]:
+    """The settings of serverless-esbuild in SAM's words (BuildProperties)."""
+    build = service.resolver.value("build.esbuild")
+    given = service.custom("esbuild") or (build if isinstance(build, Mapping) else None) or {}
+    if not isinstance(given, Mapping):
+        given = {}
+    external = [*(given.get("external") or []), *(given.get("exclude") or [])]
+    settings = {
+        "Minify": given.get("minify"),
+        "Target": given.get("target"),
+        "Format": given.get("format"),
+        "External": [str(one) for one in external if one != "*"],
+        "Packages": "external" if given.get("exclude") == "*" or "*" in external else given.get("packages"),
+        "Sourcemap": given.get("sourcemap"),
+        "Define": given.get("define"),
+        "Loader": given.get("loader"),
+        "MainFields": given.get("mainFields"),
+        "KeepNames": given.get("keepNames"),
+        "Banner": given.get("banner"),
+    }
+    return {name: value for name, value in settings.items() if value not in (None, [], {})}
+
+
+def python_code(service: Service, function: Function, source: CodeSource) -> CodeSource:
+    """serverless-python-requirements and serverless-wsgi."""
+    from dayfly.app.serverless.packaging import replace
+
+    files = _wsgi_files(service, function)
+    if files:
+        source = replace(source, method="files", files=files)
+    if "serverless-python-requirements" not in service.plugins:
+        return source
+    settings = service.custom("pythonRequirements") or {}
+    module = str(function.definition.get("module") or ".")
+    home = service.directory / module
+    if module != ".":
+        source = replace(source, path=home)
+    manifest = _manifest(home, settings) or _manifest(service.directory, settings)
+    if manifest is None or settings.get("layer"):
+        return source
+    return replace(source, method="pip", manifest=manifest)
+
+
+def _manifest(directory: Path, settings: Mapping[str, Any]) -> Path | None:
+    names = [str(settings.get("fileName") or "requirements.txt")]
+    names = [*(["poetry.lock", "uv.lock"] if settings.get("usePoetry", True) else []), *names]
+    if settings.get("usePipenv", True):
+        names.insert(0, "Pipfile.lock")
+    return next((directory / name for name in [*names, "Pipfile"] if (directory / name).is_file()), None)
+
+
+def _wsgi_files(service: Service, function: Function) -> dict[str, str]:
+    handler = function.definition.get("handler")
+    if "serverless-wsgi" not in service.plugins or handler not in ("wsgi_handler.handler", "wsgi.handler"):
+        return {}
+    settings = service.custom("wsgi") or {}
+    if not settings.get("app"):
+        raise ApplicationError.at("serverless-wsgi needs custom.wsgi.app (`module.app`)", function.mark)
+    config = {
+        "app": settings["app"],
+        "text_mime_types": settings.get("textMimeTypes") or [],
+        "strip_base_path": settings.get("stripBasePath", service.custom("apiGateway.stripBasePath", False)),
+    }
+    from dayfly.build.wsgi import ADAPTOR
+
+    return {str(handler).partition(".")[0] + ".py": ADAPTOR, ".serverless-wsgi": json.dumps(config)}
+
+
+def finish(service: Service) -> None:
+    """What plugins add to the template once all else is compiled."""
+    binary = service.custom("apigwBinary.types") if "serverless-apigw-binary" in service.plugins else None
+    api = service.resources.get("ApiGatewayRestApi")
+    if binary and api:
+        api["Properties"]["BinaryMediaTypes"] = list(binary)
+    settings = service.custom("pythonRequirements") or {}
+    if "serverless-python-requirements" in service.plugins and settings.get("layer"):
+        _requirements_layer(service, settings)
+
+
+def _requirements_layer(service: Service, settings: Mapping[str, Any]) -> None:
+    manifest = _manifest(service.directory, settings)
+    if manifest is None:
+        return
+    logical_id = "PythonRequirementsLambdaLayer"
+    empty = service.directory
+    service.code[logical_id] = CodeSource(
+        logical_id=logical_id, kind="layer", method="pip", path=empty, manifest=manifest, into="python"
+    )
+    given = settings["layer"] if isinstance(settings["layer"], Mapping) else {}
+    properties = {
+        "Content": {"S3Bucket": "dayfly-local", "S3Key": logical_id},
+        "LayerName": given.get("name") or f"{service.name}-{service.stage}-python-requirements",
+        "CompatibleRuntimes": given.get("compatibleRuntimes"),
+    }
+    service.add(logical_id, "AWS::Lambda::LayerVersion", properties, mark_of(service.document, "custom"))

@@ -1,0 +1,93 @@
+"""Variables of serverless.yml. https://www.serverless.com/framework/docs/guides/variables"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dayfly.app.variables import Doors, Options, Resolver
+from dayfly.app.yaml import ApplicationError, parse
+
+
+def resolve(tmp_path: Path, text: str, path: str = "custom.x", doors: Doors | None = None, **options: Any) -> Any:
+    document = parse(text, tmp_path / "serverless.yml")
+    return Resolver(document, tmp_path, Options(**options), doors).value(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("x: plain", "plain"),
+        ("x: ${self:custom.n}\n  n: 3", 3),
+        ("x: a-${self:custom.n}-b\n  n: 3", "a-3-b"),
+        ("x: ${self:custom.m}\n  m: {k: [1, 2]}", {"k": [1, 2]}),
+        ("x: ${opt:stage, self:provider.stage}", "dev"),
+        ("x: ${opt:stage, 'prod'}", "prod"),
+        ("x: ${opt:none, 5}", 5),
+        ("x: ${opt:none, true}", True),
+        ('x: ${opt:none, ""}', ""),
+        ("x: ${opt:none, null}", None),
+        ("x: ${self:custom.${self:provider.stage}.y}\n  dev: {y: inner}", "inner"),
+        ("x: ${self:custom.none, self:custom.also.none, ${opt:none, 'deep, } comma'}}", "deep, } comma"),
+        ("x: arn:${AWS::Region}:${Name}:${sls:stage}", "arn:${AWS::Region}:${Name}:dev"),
+        ("x: ${aws:region}/${aws:accountId}", "us-east-1/000000000000"),
+        ("x: ${strToBool(${self:custom.t})}\n  t: 'true'", True),
+        ("x: ${self:service}-${self:service.name}", "svc-svc"),
+        ("x: ${self:custom.list.1}\n  list: [a, b]", "b"),
+        ("x: ${self:custom.a.b}\n  a: ${self:custom.c}\n  c: {b: through}", "through"),
+        ("x: ${param:key}", "of-dev"),
+        ("x: ${env:HOME_TOWN}", "Ulm"),
+        ("x: ${env:NONE, 'fallback'}", "fallback"),
+        ("x: unclosed ${self:custom", "unclosed ${self:custom"),
+    ],
+)
+def test_a_variable_has_its_value(tmp_path: Path, text: str, value: Any) -> None:
+    whole = f"service: {{name: svc}}\nprovider: {{name: aws}}\nparams: {{dev: {{key: of-dev}}}}\ncustom:\n  {text}\n"
+    assert resolve(tmp_path, whole, environment={"HOME_TOWN": "Ulm"}) == value
+
+
+def test_files_are_read_and_addressed(tmp_path: Path) -> None:
+    (tmp_path / "a.yml").write_text("top: {in: '${self:custom.n}'}\n")
+    (tmp_path / "b.json").write_text('{\n\t"k": [1, {"z": "json"}]\n}')
+    (tmp_path / "c.txt").write_text("text\n")
+    text = "custom:\n  n: 7\n  x: ['${file(./a.yml):top.in}', '${file(b.json):k.1.z}', '${file(c.txt)}', '${file(no.yml), 1}']"
+    assert resolve(tmp_path, text) == [7, "json", "text", 1]
+
+
+@pytest.mark.node
+def test_javascript_files_are_evaluated(tmp_path: Path) -> None:
+    (tmp_path / "a.js").write_text(
+        "console.log('noise');\nmodule.exports.f = async ({options}) => ({stage: options.stage});\n"
+        "module.exports.v = {n: 1};"
+    )
+    assert resolve(tmp_path, "custom:\n  x: ['${file(./a.js):f.stage}', '${file(./a.js):v}']") == ["dev", {"n": 1}]
+
+
+def test_a_cycle_is_refused_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(ApplicationError, match="needs its own value") as refused:
+        resolve(tmp_path, "custom:\n  x: ${self:custom.y}\n  y: ${self:custom.x}")
+    assert refused.value.line in (2, 3)
+
+
+def test_what_has_no_value_is_refused_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(ApplicationError, match="environment variable NOPE is not set") as refused:
+        resolve(tmp_path, "custom:\n  y: 1\n  x: a${env:NOPE}")
+    assert (refused.value.file, refused.value.line) == (tmp_path / "serverless.yml", 3)
+
+
+def test_doors_answer_for_what_is_outside(tmp_path: Path) -> None:
+    doors = Doors(
+        ssm=lambda region, name: f"{region}{name}",
+        stack_output=lambda region, stack, output: f"{region}.{stack}.{output}",
+        s3=lambda bucket, key: f"{bucket}+{key}",
+    )
+    text = "custom:\n  x: ['${ssm:/a/b~true}', '${ssm(eu-west-1):/a}', '${cf:st.Out}', '${cf(eu-west-1):st.Out}', '${s3:b/k/l}']"
+    assert resolve(tmp_path, text, doors=doors) == [
+        "us-east-1/a/b", "eu-west-1/a", "us-east-1.st.Out", "eu-west-1.st.Out", "b+k/l",
+    ]  # fmt: skip
+
+
+def test_what_is_not_asked_for_is_not_resolved(tmp_path: Path) -> None:
+    assert resolve(tmp_path, "custom:\n  bad: ${env:NOPE}\n  x: fine") == "fine"

@@ -1,0 +1,144 @@
+"""Where events go: one door that hands a payload to whatever an ARN names.
+
+Rules, schedules and the destinations of asynchronous invocations all send through `Targets.send`: a transition that
+puts the delivery into the durable work queue and answers the changes, which the sender commits together with its own.
+The worker then hands the payload to the *hand* of the service in the ARN; what the hand answers (a message in a queue,
+an event for a function) is committed together with the delivery's completion. So an acknowledged event is never lost
+between two domains, and a target that is unavailable for a while gets it later.
+
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+from dayfly.clock import Clock
+from dayfly.errors import Error, Unavailable, Unsupported
+from dayfly.identity import Caller, Scope, parse_arn
+from dayfly.store import Changes
+from dayfly.work import Item, Retry, Run
+
+KIND = "delivery"
+CONCURRENCY = 64
+MAX_AGE_S = 24 * 3600
+MAX_RETRIES = 185
+
+_log = logging.getLogger(__name__)
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """One payload on its way, with what particular kinds of targets make of it."""
+
+    arn: str
+    payload: bytes
+    source: str
+    """What sends it, for the meter: `events`, `schedule`, `lambda` …"""
+    source_arn: str = ""
+    group_id: str = ""
+    """MessageGroupId, for FIFO queues."""
+    deduplication_id: str = ""
+    attributes: dict[str, str] = {}
+    """Message attributes of type String, for queues and topics."""
+    detail_type: str = ""
+    event_source: str = ""
+    """The `source` of an event put on a bus."""
+    resources: tuple[str, ...] = ()
+    dead_letter: str = ""
+    """ARN of the queue that gets what could not be delivered."""
+    max_age_s: int = MAX_AGE_S
+    max_retries: int = MAX_RETRIES
+
+
+Hand = Callable[[Scope, Delivery], Awaitable[Changes]]
+"""Takes a delivery and answers what makes it durable. It waits for nothing after its transition."""
+Send = Callable[[Scope, Delivery], Changes]
+Call = Callable[[Caller, str, str, Mapping[str, Any]], Awaitable[dict[str, Any]]]
+
+
+class WorkQueue(Protocol):
+    """What is needed of `dayfly.work.Work`."""
+
+    def handle(self, kind: str, run: Run, *, concurrency: int = ...) -> None: ...
+
+    def put(self, kind: str, payload: bytes, *, due_ms: int | None = ...) -> tuple[str, Changes]: ...
+
+
+class _Sent(msgspec.Struct, frozen=True, kw_only=True):
+    account: str
+    region: str
+    delivery: Delivery
+
+
+class Targets:
+    """`hands` are doors by the service in the ARN (`lambda`, `sqs`, `sns`, `events` …); `call` for universal ones."""
+
+    def __init__(
+        self, *, work: WorkQueue, clock: Clock, hands: Mapping[str, Hand] | None = None, call: Call | None = None
+    ) -> None:
+        self._work = work
+        self._clock = clock
+        self._hands = dict(hands or {})
+        self._call = call
+        work.handle(KIND, self._run, concurrency=CONCURRENCY)
+
+    def add(self, service: str, hand: Hand) -> None:
+        self._hands[service] = hand
+
+    def send(self, scope: Scope, delivery: Delivery) -> Changes:
+        """Put it on its way; commit the changes in the same step."""
+        sent = _Sent(account=scope.account, region=scope.region, delivery=delivery)
+        _, changes = self._work.put(KIND, msgspec.msgpack.encode(sent))
+        return changes
+
+    async def deliver(self, scope: Scope, delivery: Delivery) -> Changes:
+        """Hand it over now. Raises Unsupported, InvalidArn, or what the target's own domain raises."""
+        arn = parse_arn(delivery.arn)
+        if arn.service == "scheduler" and arn.resource.startswith("aws-sdk:"):
+            return await self._universal(scope, arn.resource, delivery)
+        hand = self._hands.get(arn.service)
+        if hand is None:
+            raise Unsupported(f"Targets of the service {arn.service} are not supported: {delivery.arn}")
+        return await hand(arn.scope, delivery)
+
+    async def _run(self, item: Item) -> Changes | Retry:
+        sent = msgspec.msgpack.decode(item.payload, type=_Sent)
+        scope, delivery = Scope(sent.account, sent.region), sent.delivery
+        try:
+            return await self.deliver(scope, delivery)
+        except Unavailable as error:
+            age_s = (self._clock.now_ms() - item.created_ms) / 1000
+            if item.attempts < delivery.max_retries and age_s < delivery.max_age_s:
+                return Retry(min(300_000, 1000 * 2 ** min(item.attempts, 10)))
+            return self._give_up(scope, delivery, error)
+        except Error as error:
+            # A missing target or one that refuses: AWS does not try again either.
+            return self._give_up(scope, delivery, error)
+
+    def _give_up(self, scope: Scope, delivery: Delivery, error: Error) -> Changes:
+        _log.warning("An event from %s could not be delivered to %s: %s", delivery.source, delivery.arn, error)
+        if not delivery.dead_letter:
+            return ()
+        attributes = {
+            "ERROR_CODE": type(error).__name__,
+            "ERROR_MESSAGE": error.message,
+            "TARGET_ARN": delivery.arn,
+            **({"RULE_ARN": delivery.source_arn} if delivery.source_arn else {}),
+        }
+        letter = Delivery(
+            arn=delivery.dead_letter, payload=delivery.payload, source=delivery.source, attributes=attributes
+        )
+        return self.send(scope, letter)
+
+    async def _universal(self, scope: Scope, resource: str, delivery: Delivery) -> Changes:
+        """https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html"""
+        if self._call is None:
+            raise Unsupported(f"Universal targets are not supported here: {delivery.arn}")
+        _, service, operation = resource.split(":", 2)
+        params = msgspec.json.decode(delivery.payload) if delivery.payload.strip() else {}
+        await self._call(Caller(scope=scope), service, operation[:1].upper() + operation[1:], params)
+        return ()

@@ -25,6 +25,9 @@ class Listener:
 
     def answered(self, payload: bytes, error: Literal["Unhandled"] | None, content_type: str) -> None: ...
 
+    def fatal(self, payload: bytes) -> None:
+        """An error after which the process ends."""
+
     def closed(self) -> None: ...
 
 
@@ -115,6 +118,8 @@ class FrameChannel:
             self.listener.chunk(body)
         elif kind == 70:  # F
             self.listener.answered(body, "Unhandled", "application/json")
+        elif kind == 88:  # X
+            self.listener.fatal(body)
         elif kind == 83:  # S
             self._content_type = body.decode("utf-8", "replace")
         elif kind == 68:  # D

@@ -44,13 +44,14 @@ State = Literal["initialising", "idle", "busy", "frozen", "dead"]
 class Ticket:
     """One invocation on its way through the pool: its answer is `done`."""
 
-    __slots__ = ("bytes", "cold", "done", "init_ms", "invoke", "lines", "on_chunk", "spec", "started_ns")
+    __slots__ = ("bytes", "cold", "done", "init_ms", "invoke", "lines", "on_chunk", "parts", "spec", "started_ns")
 
     def __init__(self, spec: Spec, invoke: Invoke, on_chunk: OnChunk | None, done: asyncio.Future[Finished]) -> None:
         self.spec = spec
         self.invoke = invoke
         self.on_chunk = on_chunk
         self.done = done
+        self.parts: list[bytes] = []
         self.started_ns = 0
         self.cold = False
         self.init_ms: float | None = None
@@ -161,14 +162,24 @@ class Environment(Listener):
 
     def chunk(self, body: bytes) -> None:
         ticket = self.current
-        if ticket is not None and ticket.on_chunk is not None and not ticket.done.done():
+        if ticket is None:
+            return
+        if ticket.on_chunk is None:
+            ticket.parts.append(body)  # the caller takes the answer in one piece
+        elif not ticket.done.done():
             ticket.on_chunk(body)
+
+    def fatal(self, payload: bytes) -> None:
+        self._failed = True
+        self.answered(payload, "Unhandled", "application/json")
 
     def answered(self, payload: bytes, error: Literal["Unhandled"] | None, content_type: str) -> None:
         self._read_log()
         ticket = self.current
         if ticket is None:
             return  # a late answer of a runtime that answers twice
+        if ticket.parts:
+            payload = payload if error else b"".join(ticket.parts)
         status = "error" if self._failed else None
         self._finish(ticket, payload, error, status, content_type)
         if self._failed:

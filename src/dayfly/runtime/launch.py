@@ -36,6 +36,7 @@ _PRELOAD = (
     "botocore.retries.standard", "s3transfer.manager", "urllib3",
 )  # fmt: skip
 _REFILL_AFTER_S = 0.02
+_RUNTIME = "/var/runtime"
 
 
 class Seat:
@@ -185,7 +186,8 @@ class Launcher:
             raise Unsupported("Node functions need Node.js: no `node` was found on the PATH")
         # Read by Node when it starts only: too late for the function's own environment.
         environment = {"NODE_EXTRA_CA_CERTS": str(self._ca_bundle)} if self._ca_bundle is not None else {}
-        return {"argv": [binary, str(SHIM / "node_bootstrap.cjs")], "env": environment | {"PATH": "/usr/local/bin:/usr/bin:/bin"}}
+        place = _RUNTIME if self.isolation == "namespace" else str(SHIM)
+        return {"argv": [binary, f"{place}/node_bootstrap.cjs"], "env": environment | {"PATH": "/usr/local/bin:/usr/bin:/bin"}}
 
     async def _zygote(self, family: Family) -> Zygote:
         """The running zygote of this family: Python's own, with modules loaded, and a bare one for all else."""
@@ -223,6 +225,7 @@ class Launcher:
             "root": str(root),
             "binds": self._binds(sdk),
             "sdk": str(sdk),
+            "node_modules": str(self.node_modules),
             "preload": _PRELOAD if kind == "python" else (),
         }
         environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LANG": "C.UTF-8", "TZ": ":UTC"}
@@ -230,16 +233,16 @@ class Launcher:
         await zygote.start()
         return zygote
 
-    def _binds(self, sdk: Path) -> list[str]:
-        """What an environment sees of the host besides /usr: interpreters, SDK packages, bootstraps, named extras."""
-        binds = [sys.base_prefix, str(SHIM), *(str(path) for path in sorted(sdk.iterdir())), *self._visible]
-        node = names.node_binary() if "node" in self._used else None
-        if node is not None:
-            binds.append(str(Path(node).parents[1]))
-        node_modules = self.node_modules
-        node_modules.mkdir(parents=True, exist_ok=True)
-        binds.append(str(node_modules))
-        return [path for path in dict.fromkeys(binds) if not path.startswith("/usr/") and path != "/usr"]
+    def _binds(self, sdk: Path) -> list[tuple[str, str]]:
+        """What an environment sees of the host besides /usr, as (source, target): interpreters, SDK packages,
+        bootstraps, named extras.
+        """
+        self.node_modules.mkdir(parents=True, exist_ok=True)
+        paths = [sys.base_prefix, *(str(path) for path in sorted(sdk.iterdir())), str(self.node_modules), *self._visible]
+        if (node := names.node_binary() if "node" in self._used else None) is not None:
+            paths.append(str(Path(node).parents[1]))
+        paths = [path for path in dict.fromkeys(paths) if not path.startswith("/usr/") and path != "/usr"]
+        return [(str(SHIM), _RUNTIME), *((path, path) for path in paths)]
 
     @property
     def node_modules(self) -> Path:

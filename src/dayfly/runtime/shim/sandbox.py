@@ -144,8 +144,8 @@ def enter_private_mounts() -> bool:
     return root
 
 
-def build_template(root: str, binds: list[str]) -> None:
-    """Build the root directory that all children share, read-only, at `root`. `binds` appear at their own path."""
+def build_template(root: str, binds: list[list[str]], node_modules: str) -> None:
+    """Build the root directory that all children share, read-only, at `root`. `binds` are (source, target) paths."""
     mount("dayfly", root, "tmpfs", _MS_NOSUID | _MS_NODEV, "size=16m,mode=755")
     for name in ("proc", "dev", "dev/shm", "dev/pts", "tmp", "etc", "var", "var/task", "var/runtime", "opt", "run", "sys", "mnt"):
         os.makedirs(f"{root}/{name}", 0o755, exist_ok=True)
@@ -162,13 +162,16 @@ def build_template(root: str, binds: list[str]) -> None:
     for name, target in (("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2")):
         os.symlink(target, f"{root}/dev/{name}")
     os.symlink("/tmp", f"{root}/var/tmp")
-    for path in binds:
-        _bind(root, path)
+    # Node's `import` looks for packages upwards from /var/task: first the layers', then the SDKs'.
+    os.symlink("/opt/nodejs/node_modules", f"{root}/var/node_modules")
+    os.symlink(node_modules, f"{root}/node_modules")
+    for source, target in binds:
+        _bind(root, target, source)
     mount("none", root, None, _MS_REMOUNT | _MS_BIND | _MS_RDONLY | _MS_NOSUID)
 
 
-def _bind(root: str, path: str) -> None:
-    real = os.path.realpath(path)
+def _bind(root: str, path: str, source: str | None = None) -> None:
+    real = os.path.realpath(source or path)
     target = root + path
     if os.path.exists(target) and not os.path.islink(target) and os.path.ismount(target):
         return
@@ -198,11 +201,14 @@ def _etc(root: str) -> None:
     os.symlink("/usr/share/zoneinfo/UTC", f"{root}/etc/localtime")
 
 
-def enter_root(root: str, tmp_mb: int) -> None:
+def enter_root(root: str, tmp_mb: int, binds: list[list[str]]) -> None:
     """In the child: make the template this process's root, with its own /proc, /tmp and /dev/shm."""
     os.chdir(root)
     mount("proc", "proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
     mount("tmp", "tmp", "tmpfs", _MS_NOSUID | _MS_NODEV, f"size={tmp_mb}m,mode=1777")
+    for source, target in binds:
+        if target.startswith("/tmp/"):  # noqa: S108 - a platform kept in /tmp: what it shows must not be hidden
+            _bind(root, target, source)
     mount("shm", "dev/shm", "tmpfs", _MS_NOSUID | _MS_NODEV, "size=64m,mode=1777")
     _check(_syscall(_PIVOT_ROOT, b".", b"."), "pivot_root")
     _check(libc.umount2(b".", _MNT_DETACH), "umount the host's root")

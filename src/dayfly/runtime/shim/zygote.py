@@ -42,7 +42,7 @@ class Zygote:
 
             self.sandbox, self.seccomp = sandbox, seccomp
             self.root = sandbox.enter_private_mounts()
-            sandbox.build_template(self.options["root"], self.options["binds"])
+            sandbox.build_template(self.options["root"], self.options["binds"], self.options["node_modules"])
             code = seccomp.program()
             self.filter = seccomp.prepare(code) if code else None
             self.home = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
@@ -162,7 +162,7 @@ class Zygote:
             os.dup2(high_channel, 3)
             os.closerange(4, 512)
             if self.isolated:
-                self.sandbox.enter_root(self.options["root"], command.get("tmp_mb") or 512)
+                self.sandbox.enter_root(self.options["root"], command.get("tmp_mb") or 512, self.options["binds"])
                 self.sandbox.drop_privileges(self.root)
             if sys.platform == "linux":
                 if self.isolated:

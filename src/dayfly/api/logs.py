@@ -308,9 +308,10 @@ def _limit(params: Params, most: int) -> int:
     if limit is None:
         return most
     if not 1 <= limit <= most:
+        bound = f"less than or equal to {most}" if limit > most else "greater than or equal to 1"
         raise InvalidParameter(
             f"1 validation error detected: Value '{limit}' at 'limit' failed to satisfy constraint: "
-            f"Member must have value {'less' if limit > most else 'greater'} than or equal to {most if limit > most else 1}"
+            f"Member must have value {bound}"
         )
     return int(limit)
 

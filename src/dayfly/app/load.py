@@ -58,7 +58,9 @@ def load(
     if "Resources" in content or "Transform" in content or "AWSTemplateFormatVersion" in content:
         return sam.load(file, content, options, doors or Doors(), name)
     raise ApplicationError(
-        f"{file.name} is neither a serverless.yml (no `service` and `provider`) nor a template (no `Resources`)", file, 1
+        f"{file.name} is neither a serverless.yml (no `service` and `provider`) nor a template (no `Resources`)",
+        file,
+        1,
     )
 
 

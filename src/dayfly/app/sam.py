@@ -186,9 +186,7 @@ def _drop_nested(template: Map, report: Report) -> None:
             resource["Properties"] = {"TemplateURL": "nested"}
 
 
-def _take_code(
-    template: Map, directory: Path, report: Report
-) -> tuple[dict[str, CodeSource], dict[str, FunctionName]]:
+def _take_code(template: Map, directory: Path, report: Report) -> tuple[dict[str, CodeSource], dict[str, FunctionName]]:
     code: dict[str, CodeSource] = {}
     functions: dict[str, FunctionName] = {}
     globals_ = (template.get("Globals") or {}).get("Function") or {}
@@ -197,13 +195,13 @@ def _take_code(
         if kind in ("AWS::Serverless::Function", "AWS::Lambda::Function"):
             name = (resource.get("Properties") or {}).get("FunctionName")
             functions[logical_id] = FunctionName(name=name if isinstance(name, str) else "", logical_id=logical_id)
-        source = code_of(logical_id, resource, globals_ if kind == "AWS::Serverless::Function" else {}, directory, report)
+        source = code_of(
+            logical_id, resource, globals_ if kind == "AWS::Serverless::Function" else {}, directory, report
+        )
         if source is not None:
             code[logical_id] = source
     globals_.pop("CodeUri", None)
     return code, functions
-
-
 
 
 def _translate(file: Path, template: Map, parameters: Mapping[str, str], options: Options) -> Map:

@@ -90,7 +90,9 @@ def _source(
     metadata = resource.get("Metadata") or {}
     method = str(metadata.get("BuildMethod") or "")
     settings = metadata.get("BuildProperties") or {}
-    source = CodeSource(logical_id=logical_id, kind=kind, path=path, runtime=runtime, handler=handler, target=logical_id)
+    source = CodeSource(
+        logical_id=logical_id, kind=kind, path=path, runtime=runtime, handler=handler, target=logical_id
+    )
     change = _changed
     if path.is_file():
         return change(source, method="archive") if path.suffix in (".zip", ".jar") else change(source, path=path.parent)
@@ -107,9 +109,15 @@ def _source(
     into = "" if kind == "function" else "python" if language.startswith("python") else "nodejs"
     if language.startswith("python"):
         manifest = path / "requirements.txt"
-        return change(source, method="pip", manifest=manifest, into=into) if manifest.is_file() else _moved(source, into)
+        return (
+            change(source, method="pip", manifest=manifest, into=into) if manifest.is_file() else _moved(source, into)
+        )
     if language.startswith("nodejs"):
-        return change(source, method="npm", manifest=path / "package.json", into=into) if _needs_npm(path) else _moved(source, into)
+        return (
+            change(source, method="npm", manifest=path / "package.json", into=into)
+            if _needs_npm(path)
+            else _moved(source, into)
+        )
     if method and not language.startswith("provided"):
         report.unsupported(f"BuildMethod {method} of {logical_id}", mark_of(metadata, "BuildMethod") or mark)
     return source

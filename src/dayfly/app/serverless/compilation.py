@@ -87,7 +87,9 @@ def _with_resources(service: Service) -> dict[str, Any]:
     user = service.merged("resources")
     template: Map = Map(mark_of(service.document))
     template["AWSTemplateFormatVersion"] = "2010-09-09"
-    template["Description"] = user.get("Description") or "The AWS CloudFormation template for this Serverless application"
+    template["Description"] = (
+        user.get("Description") or "The AWS CloudFormation template for this Serverless application"
+    )
     for key in ("Resources", "Outputs"):
         template[key] = Map()
     for logical_id, resource in service.resources.items():

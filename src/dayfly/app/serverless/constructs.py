@@ -70,7 +70,10 @@ def _queue(service: Service, key: str, definition: Map) -> None:
     window = int(definition.get("maxBatchingWindow") or 0)
     fifo_properties = {"FifoQueue": True} if fifo else {}
     service.add(
-        dead, "AWS::SQS::Queue", {"QueueName": f"{name}-dlq{ending}", "MessageRetentionPeriod": 1209600, **fifo_properties}, mark
+        dead,
+        "AWS::SQS::Queue",
+        {"QueueName": f"{name}-dlq{ending}", "MessageRetentionPeriod": 1209600, **fifo_properties},
+        mark,
     )
     service.add(
         queue,

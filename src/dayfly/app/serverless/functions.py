@@ -125,7 +125,9 @@ def _variable(value: Any) -> Any:
 
 def _role(service: Service, own: Any) -> Any:
     iam = service.provider.get("iam") or {}
-    role = own or service.provider.get("role") or (iam.get("role") if not isinstance(iam.get("role"), Mapping) else None)
+    role = (
+        own or service.provider.get("role") or (iam.get("role") if not isinstance(iam.get("role"), Mapping) else None)
+    )
     if role is None and isinstance(iam.get("role"), Mapping) and any(key.startswith("Fn::") for key in iam["role"]):
         role = iam["role"]
     if isinstance(role, str) and not role.startswith("arn:"):
@@ -137,7 +139,16 @@ def compile_role(service: Service) -> None:
     """The role all functions share; policies are kept, so that they can be enforced where keys are checked."""
     for key in service.provider:
         mark = mark_of(service.provider, key)
-        if key in ("vpc", "tracing", "logs", "kmsKeyArn", "logRetentionInDays", "alb", "vpcEndpointIds", "resourcePolicy"):
+        if key in (
+            "vpc",
+            "tracing",
+            "logs",
+            "kmsKeyArn",
+            "logRetentionInDays",
+            "alb",
+            "vpcEndpointIds",
+            "resourcePolicy",
+        ):
             service.report.ignored(f"provider.{key}", mark)
         elif key not in _PROVIDER_HANDLED and key not in _IGNORED:
             service.report.unsupported(f"provider.{key}", mark)
@@ -161,7 +172,8 @@ def compile_role(service: Service) -> None:
             },
             "Policies": [{"PolicyName": f"{service.name}-{service.stage}-lambda", "PolicyDocument": policy}],
             "Path": "/",
-            "RoleName": iam.get("name") or f"{service.name}-{service.stage}-{service.resolver.options.region}-lambdaRole",
+            "RoleName": iam.get("name")
+            or f"{service.name}-{service.stage}-{service.resolver.options.region}-lambdaRole",
             "ManagedPolicyArns": service.provider.get("iamManagedPolicies") or iam.get("managedPolicies"),
         },
     )
@@ -266,4 +278,6 @@ def _url_cors(cors: Any) -> dict[str, Any] | None:
         "ExposeHeaders": given.get("exposedResponseHeaders"),
         "MaxAge": given.get("maxAge"),
     }  # fmt: skip
-    return {name: _listed(value) if isinstance(value, str) else value for name, value in rules.items() if value is not None}
+    return {
+        name: _listed(value) if isinstance(value, str) else value for name, value in rules.items() if value is not None
+    }

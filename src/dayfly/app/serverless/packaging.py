@@ -63,9 +63,7 @@ def _node_code(service: Service, function: Function, source: CodeSource) -> Code
     if not compiled or entry is None:
         return source
     settings = plugins.bundler_settings(service)
-    return replace(
-        source, method="esbuild", entries=(str(entry.relative_to(service.directory)),), properties=settings
-    )
+    return replace(source, method="esbuild", entries=(str(entry.relative_to(service.directory)),), properties=settings)
 
 
 def _entry(directory: Path, handler: str) -> Path | None:
@@ -86,10 +84,16 @@ def layer_of(
     artifact = package.get("artifact")
     path = service.directory / str(artifact or definition.get("path") or key)
     if not path.exists():
-        service.report.warning(f"the layer {key} names {definition.get('path') or artifact}, which does not exist", mark)
+        service.report.warning(
+            f"the layer {key} names {definition.get('path') or artifact}, which does not exist", mark
+        )
     method = "archive" if path.is_file() else "plain"
     return CodeSource(
-        logical_id=logical_id, kind="layer", method=method, path=path, patterns=tuple(_patterns(package))  # type: ignore[arg-type]
+        logical_id=logical_id,
+        kind="layer",
+        method=method,
+        path=path,
+        patterns=tuple(_patterns(package)),  # type: ignore[arg-type]
     )
 
 

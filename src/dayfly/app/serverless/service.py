@@ -101,7 +101,9 @@ class Service:
             self.origins.setdefault(logical_id, mark)
         return resource
 
-    def permit(self, logical_id: str, function: Function | Mapping[str, Any], principal: str, source: Any = None) -> None:
+    def permit(
+        self, logical_id: str, function: Function | Mapping[str, Any], principal: str, source: Any = None
+    ) -> None:
         arn = function.arn if isinstance(function, Function) else function
         properties = {"FunctionName": arn, "Action": "lambda:InvokeFunction", "Principal": principal}
         self.add(logical_id, "AWS::Lambda::Permission", {**properties, "SourceArn": source})

@@ -151,7 +151,11 @@ class Resolver:
         if found_null:
             return None
         for source in variable.sources:  # version 1 gave these two their defaults even where nobody said them
-            if isinstance(source, grammar.Source) and source.type == "opt" and source.address in (("stage",), ("region",)):
+            if (
+                isinstance(source, grammar.Source)
+                and source.type == "opt"
+                and source.address in (("stage",), ("region",))
+            ):
                 return getattr(self.options, str(source.address[0]))
         raise ApplicationError.at(
             f"{variable.text} at {place.path!r} has no value: {failure or 'nothing is there and no fallback is given'}",

@@ -76,7 +76,15 @@ def _compile_integration(service: Service, function: Function, logical_id: str, 
         },
         mark,
     )
-    start = ["arn:", {"Ref": "AWS::Partition"}, ":execute-api:", {"Ref": "AWS::Region"}, ":", {"Ref": "AWS::AccountId"}, ":"]
+    start = [
+        "arn:",
+        {"Ref": "AWS::Partition"},
+        ":execute-api:",
+        {"Ref": "AWS::Region"},
+        ":",
+        {"Ref": "AWS::AccountId"},
+        ":",
+    ]
     source = {"Fn::Join": ["", [*start, api_id(service), "/*"]]}
     service.permit(f"{function.normal}LambdaPermissionHttpApi", function, "apigateway.amazonaws.com", source)
 

@@ -128,7 +128,15 @@ def _method_id(path: str, method: str) -> str:
 
 
 def _execute_arn(service: Service) -> Any:
-    parts = ["arn:", {"Ref": "AWS::Partition"}, ":execute-api:", {"Ref": "AWS::Region"}, ":", {"Ref": "AWS::AccountId"}, ":"]
+    parts = [
+        "arn:",
+        {"Ref": "AWS::Partition"},
+        ":execute-api:",
+        {"Ref": "AWS::Region"},
+        ":",
+        {"Ref": "AWS::AccountId"},
+        ":",
+    ]
     return {"Fn::Join": ["", [*parts, api_id(service), "/*/*"]]}
 
 
@@ -221,7 +229,9 @@ def _validation(service: Service, request: Mapping[str, Any], method_id: str) ->
     if schemas is None and validator not in service.resources:
         return {}
     properties = {"RestApiId": api_id(service), "ValidateRequestBody": True, "ValidateRequestParameters": True}
-    service.add(validator, "AWS::ApiGateway::RequestValidator", {**properties, "Name": f"{service.name}-{service.stage}"})
+    service.add(
+        validator, "AWS::ApiGateway::RequestValidator", {**properties, "Name": f"{service.name}-{service.stage}"}
+    )
     models: dict[str, Any] = {}
     for content_type, schema in (schemas or {}).items():
         if isinstance(schema, str):  # a schema of provider.apiGateway.request.schemas, by its name
@@ -308,7 +318,12 @@ def finish(service: Service) -> None:
     methods = [name for name, one in service.resources.items() if one["Type"] == "AWS::ApiGateway::Method"]
     if not methods:
         return
-    kinds = ("AWS::ApiGateway::Method", "AWS::ApiGateway::Resource", "AWS::ApiGateway::Authorizer", "AWS::ApiGateway::RestApi")
+    kinds = (
+        "AWS::ApiGateway::Method",
+        "AWS::ApiGateway::Resource",
+        "AWS::ApiGateway::Authorizer",
+        "AWS::ApiGateway::RestApi",
+    )
     compiled = {name: one for name, one in service.resources.items() if one["Type"] in kinds}
     digest = hashlib.sha256(json.dumps(compiled, sort_keys=True, default=str).encode()).hexdigest()[:12]
     deployment = f"ApiGatewayDeployment{digest}"
@@ -320,7 +335,15 @@ def finish(service: Service) -> None:
         service.origins.get("ApiGatewayRestApi"),
         DependsOn=methods,
     )
-    url = ["https://", api_id(service), ".execute-api.", {"Ref": "AWS::Region"}, ".", {"Ref": "AWS::URLSuffix"}, f"/{stage}"]
+    url = [
+        "https://",
+        api_id(service),
+        ".execute-api.",
+        {"Ref": "AWS::Region"},
+        ".",
+        {"Ref": "AWS::URLSuffix"},
+        f"/{stage}",
+    ]
     service.output("ServiceEndpoint", {"Fn::Join": ["", url]}, "URL of the service endpoint")
     _compile_keys(service, deployment, stage)
 
@@ -363,7 +386,11 @@ def _compile_keys(service: Service, deployment: str, stage: str) -> None:
         service.add(
             f"ApiGatewayUsagePlanKey{number}",
             "AWS::ApiGateway::UsagePlanKey",
-            {"KeyId": {"Ref": f"ApiGatewayApiKey{number}"}, "KeyType": "API_KEY", "UsagePlanId": {"Ref": "ApiGatewayUsagePlan"}},
+            {
+                "KeyId": {"Ref": f"ApiGatewayApiKey{number}"},
+                "KeyType": "API_KEY",
+                "UsagePlanId": {"Ref": "ApiGatewayUsagePlan"},
+            },
         )
 
 

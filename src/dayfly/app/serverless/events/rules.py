@@ -36,7 +36,9 @@ def compile_schedule(service: Service, function: Function, content: Any, mark: M
             _schedule_rule(service, function, event, rate, mark)
 
 
-def _schedule_rule(service: Service, function: Function, event: Mapping[str, Any], rate: Any, mark: Mark | None) -> None:
+def _schedule_rule(
+    service: Service, function: Function, event: Mapping[str, Any], rate: Any, mark: Mark | None
+) -> None:
     stem = f"{function.normal}EventsRuleSchedule"
     number = _count(service, stem)
     service.add(
@@ -80,7 +82,11 @@ def _scheduler_schedule(
 
 def _state(event: Mapping[str, Any]) -> str:
     enabled = event.get("enabled", True)
-    return "DISABLED" if enabled is False or str(enabled).lower() == "false" or event.get("state") == "DISABLED" else "ENABLED"
+    return (
+        "DISABLED"
+        if enabled is False or str(enabled).lower() == "false" or event.get("state") == "DISABLED"
+        else "ENABLED"
+    )
 
 
 def _input(value: Any) -> Any:

@@ -1,0 +1,392 @@
+"""Takes the steps of a plan, one resource after the other; records each; takes back what it did when one fails.
+
+A step is recorded before the next begins, so a run that was cut off is continued by the next one: what is recorded is
+not made again. https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-failure-options.html
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from dayfly.app.application import Application
+from dayfly.app.intrinsics import Intrinsics, Surroundings
+from dayfly.app.plan import REPLACED, Step, give_existing, plain, plan, unsupported, wanted_resources
+from dayfly.app.report import Item
+from dayfly.app.resources import Call, Physical, Properties, Replace, ResourceType, Site
+from dayfly.app.resources.table import TABLE
+from dayfly.app.yaml import ApplicationError, Map, Mark, mark_of
+from dayfly.errors import Error, Unsupported
+from dayfly.identity.names import Caller, Scope
+from dayfly.stacks import Resource, Stack, Stacks
+from dayfly.stacks.records import Output
+
+CODE_BUCKET = "dayfly-local"
+
+
+class StepFailed(ApplicationError):
+    """A resource could not be made; what the run had made is taken back."""
+
+
+class Deployment(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a run."""
+
+    stack: Stack
+    steps: tuple[Step, ...]
+    items: tuple[Item, ...]
+    """What was skipped, for the report."""
+
+
+def with_code(application: Application, code: Mapping[str, Path]) -> dict[str, Any]:
+    """The template with every function and layer pointing at its built directory."""
+    template = dict(application.template)
+    template["Resources"] = dict(template["Resources"])
+    for logical_id, directory in code.items():
+        resource = template["Resources"].get(logical_id)
+        if resource is None:
+            continue
+        resource = copy.copy(resource)
+        properties = copy.copy(resource.get("Properties") or {})
+        key = "Content" if resource["Type"] == "AWS::Lambda::LayerVersion" else "Code"
+        properties[key] = {"S3Bucket": CODE_BUCKET, "S3Key": str(directory)}
+        resource["Properties"] = properties
+        template["Resources"][logical_id] = _keeping_lines(resource, template["Resources"][logical_id])
+    return template
+
+
+def _keeping_lines(resource: Any, original: Any) -> Any:
+    if isinstance(original, Map) and isinstance(resource, Map):
+        resource.mark, resource.lines = original.mark, original.lines
+    return resource
+
+
+class Deployer:
+    """Brings stacks from what they are to what an application wants.
+
+    `call` is the in-process door to all AWS operations; `secret` answers dynamic references (`{{resolve:…}}`).
+    """
+
+    def __init__(
+        self,
+        *,
+        stacks: Stacks,
+        call: Call,
+        endpoint: str,
+        types: Mapping[str, ResourceType] = TABLE,
+        secret: Callable[[str, str], Any] | None = None,
+    ) -> None:
+        self._stacks = stacks
+        self._call = call
+        self._endpoint = endpoint
+        self._types = types
+        self._secret = secret
+
+    def plan(self, application: Application, code: Mapping[str, Path]) -> list[Step]:
+        """The steps `deploy` would take. Raises ApplicationError."""
+        scope = Scope(application.account, application.region)
+        stack = self._stacks.find(scope, application.name)
+        existing = self._stacks.resources(stack) if stack else {}
+        intrinsics = self._intrinsics(application, with_code(application, code), scope, stack.id if stack else "")
+        return plan(intrinsics, existing, self._types, application.origins)
+
+    async def deploy(
+        self,
+        application: Application,
+        code: Mapping[str, Path],
+        *,
+        strict: bool = False,
+        on_step: Callable[[Step], None] = lambda _: None,
+    ) -> Deployment:
+        """Make, change and delete until the stack is what the application wants.
+
+        `strict` refuses what is not supported instead of standing in a placeholder. Raises ApplicationError (nothing
+        was begun) and StepFailed (what was begun is taken back, the stack's status says so).
+        """
+        scope = Scope(application.account, application.region)
+        template = with_code(application, code)
+        stack = self._stacks.find(scope, application.name)
+        intrinsics = self._intrinsics(application, template, scope, stack.id if stack else "")
+        # Planned before the stack is touched: an application that cannot be understood leaves everything as it is.
+        steps = plan(intrinsics, self._stacks.resources(stack) if stack else {}, self._types, application.origins)
+        if strict and (skipped := next((step for step in steps if step.action == "skip"), None)):
+            raise ApplicationError.at(
+                f"{skipped.logical_id}: {skipped.why}", application.origins.get(skipped.logical_id)
+            )
+        stack = await self._begin(application, scope, stack)
+        intrinsics = self._intrinsics(application, template, scope, stack.id)
+        site = Site(
+            caller=Caller(scope=scope), stack=stack.name, stack_id=stack.id, call=self._call, endpoint=self._endpoint,
+            source=application.directory, code=code,
+        )  # fmt: skip
+        run = _Run(self._stacks, self._types, site, stack, intrinsics, application.origins, on_step, strict)
+        try:
+            await run.build(steps)
+        except Error as error:
+            await self._fail(run, stack, error)
+            raise
+        outputs = run.outputs(template)
+        status = stack.status.replace("_IN_PROGRESS", "_COMPLETE")
+        stack, changes = self._stacks.change(stack, status=status, reason="", outputs=outputs)
+        await self._stacks.journal.commit(changes)
+        return Deployment(stack=stack, steps=tuple(steps), items=tuple(run.items))
+
+    async def remove(self, stack: Stack) -> None:
+        """Delete a stack's resources, newest first, then the stack. Raises StepFailed if one cannot be deleted."""
+        stack, changes = self._stacks.change(stack, status="DELETE_IN_PROGRESS", reason="")
+        await self._stacks.journal.commit(changes)
+        site = Site(
+            caller=Caller(scope=stack.scope),
+            stack=stack.name,
+            stack_id=stack.id,
+            call=self._call,
+            endpoint=self._endpoint,
+        )
+        around = Surroundings(scope=stack.scope, stack=stack.name, stack_id=stack.id)
+        run = _Run(self._stacks, self._types, site, stack, Intrinsics({}, around), {}, lambda _: None, False)
+        failed: StepFailed | None = None
+        for resource in reversed(self._stacks.resources(stack).values()):
+            try:
+                await run.delete(resource)
+            except Error as error:
+                failed = failed or StepFailed(f"{resource.logical_id} cannot be deleted: {error.message}")
+        if failed is not None:
+            _, changes = self._stacks.change(stack, status="DELETE_FAILED", reason=failed.message)
+            await self._stacks.journal.commit(changes)
+            raise failed
+        await self._stacks.journal.commit(self._stacks.forget(stack))
+
+    def _intrinsics(
+        self, application: Application, template: dict[str, Any], scope: Scope, stack_id: str
+    ) -> Intrinsics:
+        around = Surroundings(
+            scope=scope,
+            stack=application.name,
+            stack_id=stack_id or scope.arn("cloudformation", f"stack/{application.name}/new"),
+            parameters=application.parameters,
+            imports={name: export.value for name, export in self._stacks.exports(scope).items()},
+            secret=self._secret,
+        )
+        return Intrinsics(template, around)
+
+    async def _begin(self, application: Application, scope: Scope, stack: Stack | None) -> Stack:
+        functions = {key: [one.name, one.logical_id] for key, one in application.functions.items()}
+        fields: dict[str, Any] = {
+            "parameters": dict(application.parameters),
+            "source": str(application.path),
+            "functions": functions,
+            "description": str(application.template.get("Description") or ""),
+        }
+        if stack is None:
+            stack, changes = self._stacks.create(scope, application.name, **fields)
+        else:
+            # A first creation that was cut off or taken back is still a creation.
+            fresh = stack.status.startswith(("CREATE_IN", "ROLLBACK", "CREATE_FAILED"))
+            status = "CREATE_IN_PROGRESS" if fresh else "UPDATE_IN_PROGRESS"
+            stack, changes = self._stacks.change(stack, status=status, reason="", **fields)
+        await self._stacks.journal.commit(changes)
+        return stack
+
+    async def _fail(self, run: _Run, stack: Stack, error: Error) -> None:
+        creating = stack.status.startswith("CREATE")
+        begun = "ROLLBACK_IN_PROGRESS" if creating else "UPDATE_ROLLBACK_IN_PROGRESS"
+        stack, changes = self._stacks.change(stack, status=begun, reason=error.message)
+        await self._stacks.journal.commit(changes)
+        whole = await run.take_back()
+        ended = begun.replace("IN_PROGRESS", "COMPLETE" if whole else "FAILED")
+        _, changes = self._stacks.change(stack, status=ended, reason=error.message)
+        await self._stacks.journal.commit(changes)
+
+
+class _Run:
+    """One run over one stack: what it made and changed, so that it can be taken back."""
+
+    def __init__(
+        self,
+        stacks: Stacks,
+        types: Mapping[str, ResourceType],
+        site: Site,
+        stack: Stack,
+        intrinsics: Intrinsics,
+        origins: Mapping[str, Mark],
+        on_step: Callable[[Step], None],
+        strict: bool,
+    ) -> None:
+        self.stacks = stacks
+        self.types = types
+        self.site = site
+        self.stack = stack
+        self.intrinsics = intrinsics
+        self.origins = origins
+        self.on_step = on_step
+        self.strict = strict
+        self.items: list[Item] = []
+        self.made: list[str] = []
+        self.changed: list[Resource] = []
+        """As they were before."""
+
+    async def build(self, steps: list[Step]) -> None:
+        wanted = wanted_resources(self.intrinsics)
+        existing = self.stacks.resources(self.stack)
+        give_existing(self.intrinsics, {key: one for key, one in existing.items() if key in wanted})
+        for step in steps:
+            if step.action == "delete":
+                continue
+            try:
+                await self._one(step, wanted[step.logical_id], existing.get(step.logical_id))
+            except Error as error:
+                raise self._failure(step, wanted[step.logical_id], error) from error
+        # Read again: replacements have left behind what they replaced.
+        for resource in reversed(self.stacks.resources(self.stack).values()):
+            if resource.logical_id not in wanted:
+                await self.delete(resource)
+                self.on_step(Step(action="delete", logical_id=resource.logical_id, type=resource.type))
+
+    def _failure(self, step: Step, resource: Any, error: Error) -> StepFailed:
+        if isinstance(error, ApplicationError) and error.file is not None:
+            return StepFailed(error.message, error.file, error.line)
+        mark = mark_of(resource) or self.origins.get(step.logical_id)
+        return StepFailed.at(f"{step.logical_id} ({step.type}) cannot be made: {error.message}", mark)  # type: ignore[return-value]
+
+    async def _one(self, step: Step, resource: Any, before: Resource | None) -> None:
+        key = step.logical_id
+        lacking = unsupported(resource, self.types)
+        if lacking is not None:
+            await self._stand_in(step, resource, lacking)
+            return
+        properties: Properties = plain(self.intrinsics.resolve(resource.get("Properties") or {}, mark_of(resource)))
+        retain = resource.get("DeletionPolicy") == "Retain"
+        fresh = before is None or before.placeholder or not before.physical_id
+        try:
+            if fresh:
+                made = await self._create(step, properties, retain)
+            elif before is not None and (before.type != resource["Type"] or properties != before.properties):
+                made = await self._change(step, before, properties, retain)
+            else:
+                return
+        except Unsupported as unable:
+            if self.strict:
+                raise
+            await self._stand_in(step, resource, unable.message)
+            return
+        self.intrinsics.resources[key] = made
+
+    async def _create(self, step: Step, properties: Properties, retain: bool) -> Physical:
+        made = await self.types[step.type].create(self.site, step.logical_id, copy.deepcopy(properties))
+        self.made.append(step.logical_id)
+        await self._record(step, made, properties, retain, "CREATE_COMPLETE")
+        return made
+
+    async def _change(self, step: Step, before: Resource, properties: Properties, retain: bool) -> Physical:
+        old = Physical(id=before.physical_id, attributes=before.attributes)
+        try:
+            if before.type != step.type:
+                raise Replace
+            kind = self.types[step.type]
+            given = copy.deepcopy(before.properties), copy.deepcopy(properties)
+            made = await kind.update(self.site, old, *given, step.logical_id)
+        except Replace:
+            return await self._replace(step, before, properties, retain)
+        self.changed.append(before)
+        await self._record(step, made, properties, retain, "CREATE_COMPLETE")
+        return made
+
+    async def _replace(self, step: Step, before: Resource, properties: Properties, retain: bool) -> Physical:
+        """The new one first, so that there is always one; where a name stands in its way, the old one goes first."""
+        kind = self.types[step.type]
+        aside = msgspec.structs.replace(before, logical_id=before.logical_id + REPLACED)
+        try:
+            made = await kind.create(self.site, step.logical_id, copy.deepcopy(properties))
+            if made.id == before.physical_id:
+                aside = None  # type: ignore[assignment]
+        except Unsupported:
+            raise
+        except Error:
+            await self.delete(before)
+            aside = None  # type: ignore[assignment]
+            made = await kind.create(self.site, step.logical_id, copy.deepcopy(properties))
+        self.made.append(step.logical_id)
+        if aside is not None:
+            await self.stacks.journal.commit(self.stacks.put(self.stack, aside))
+        await self._record(step, made, properties, retain, "CREATE_COMPLETE")
+        return made
+
+    async def _record(self, step: Step, made: Physical, properties: Properties, retain: bool, status: str) -> None:
+        record = Resource(
+            logical_id=step.logical_id, type=step.type, physical_id=made.id, status=status,
+            attributes=plain(made.attributes), properties=properties, retain=retain,
+        )  # fmt: skip
+        await self.stacks.journal.commit(self.stacks.put(self.stack, record))
+        self.on_step(step)
+
+    async def _stand_in(self, step: Step, resource: Any, why: str) -> None:
+        """A name and an ARN for what cannot exist, so that what refers to it can."""
+        file, line = mark_of(resource) or self.origins.get(step.logical_id) or (None, None)
+        self.items.append(Item(level="unsupported", what=f"{step.logical_id}: {why}", file=file, line=line))
+        arn = self.site.scope.arn("unsupported", step.logical_id)
+        made = Physical(id=f"{self.site.stack}-{step.logical_id}", attributes={"*": arn, "Arn": arn})
+        record = Resource(
+            logical_id=step.logical_id, type=step.type, physical_id=made.id, attributes=made.attributes,
+            placeholder=True, reason=why,
+        )  # fmt: skip
+        await self.stacks.journal.commit(self.stacks.put(self.stack, record))
+        self.intrinsics.resources[step.logical_id] = made
+        self.on_step(msgspec.structs.replace(step, action="skip", why=why))
+
+    async def delete(self, resource: Resource) -> None:
+        kind = self.types.get(resource.type)
+        if kind is not None and not resource.placeholder and not resource.retain and resource.physical_id:
+            old = Physical(id=resource.physical_id, attributes=resource.attributes)
+            await kind.delete(self.site, old, copy.deepcopy(resource.properties))
+        await self.stacks.journal.commit(self.stacks.drop(self.stack, resource.logical_id))
+
+    async def take_back(self) -> bool:
+        """Delete what was made and change back what was changed, newest first; False where something resisted."""
+        whole = True
+        existing = self.stacks.resources(self.stack)
+        for key in reversed(self.made):
+            try:
+                if key in existing:
+                    await self.delete(existing[key])
+                if (aside := existing.get(key + REPLACED)) is not None:
+                    back = msgspec.structs.replace(aside, logical_id=key)
+                    await self.stacks.journal.commit(
+                        [*self.stacks.drop(self.stack, aside.logical_id), *self.stacks.put(self.stack, back)]
+                    )
+            except Error:
+                whole = False
+        for before in reversed(self.changed):
+            now = existing.get(before.logical_id)
+            try:
+                if now is not None:
+                    old = Physical(id=now.physical_id, attributes=now.attributes)
+                    given = copy.deepcopy(now.properties), copy.deepcopy(before.properties)
+                    await self.types[before.type].update(self.site, old, *given, before.logical_id)
+                    await self.stacks.journal.commit(self.stacks.put(self.stack, before))
+            except (Error, Replace):
+                whole = False
+        return whole
+
+    def outputs(self, template: Mapping[str, Any]) -> dict[str, Output]:
+        """The template's outputs; one that cannot be told is left out and reported."""
+        found: dict[str, Output] = {}
+        section = template.get("Outputs") or {}
+        for key, definition in section.items():
+            mark = mark_of(section, key)
+            try:
+                condition = definition.get("Condition")
+                if condition is not None and not self.intrinsics.condition(str(condition), mark):
+                    continue
+                value = plain(self.intrinsics.resolve(definition.get("Value"), mark))
+                export = self.intrinsics.resolve((definition.get("Export") or {}).get("Name") or "", mark)
+                description = definition.get("Description")
+                found[key] = Output(value=value, export=str(export), description=str(description or ""))
+            except ApplicationError as error:
+                file, line = mark or (None, None)
+                self.items.append(
+                    Item(level="unsupported", what=f"output {key}: {error.message}", file=file, line=line)
+                )
+        return found

@@ -1,0 +1,224 @@
+"""Gives each function and layer the directory it runs from."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from dayfly.app.application import Application
+from dayfly.app.code import CodeSource
+from dayfly.build import esbuild, nodejs, python, stage
+from dayfly.build.tools import BuildFailed, Say, digest, once, run
+
+
+class _Built(msgspec.Struct, frozen=True, kw_only=True):
+    sources: tuple[CodeSource, ...]
+    """All that share this directory; the first stands for them."""
+    directory: Path
+
+    @property
+    def names(self) -> set[str]:
+        return {source.logical_id for source in self.sources}
+
+
+class Builder:
+    """Builds an application's code into `cache`, and keeps it in step with the working tree."""
+
+    def __init__(self, application: Application, cache: Path, say: Say = lambda _: None) -> None:
+        self.application = application
+        self.cache = cache.absolute()
+        self.say = say
+        self.failures: dict[str, str] = {}
+        """Why the code of a function is not ready, by logical id; the others run all the same."""
+        self._built: list[_Built] = []
+
+    async def build(self, *, strict: bool = False) -> dict[str, Path]:
+        """A directory for every function and layer, by logical id.
+
+        What cannot be built gets an empty directory and an entry in `failures`; `strict` raises BuildFailed instead.
+        """
+        groups: dict[bytes, list[CodeSource]] = {}
+        for source in self.application.code.values():
+            groups.setdefault(_same(source), []).append(source)
+        self._built = []
+        self.failures.clear()
+        for sources in groups.values():
+            self._built.append(_Built(sources=tuple(sources), directory=await self._directory(sources, strict)))
+        return {name: built.directory for built in self._built for name in built.names}
+
+    async def _directory(self, sources: list[CodeSource], strict: bool) -> Path:
+        source = sources[0]
+        try:
+            if source.method == "plain" and source.path.is_dir():
+                return source.path
+            return await self._staged(source)
+        except BuildFailed as error:
+            if strict:
+                raise
+            self.failures.update({one.logical_id: error.message for one in sources})
+            self.say(f"{source.logical_id} is not ready: {error.message}")
+            return await once(self.cache, "empty", _nothing)
+
+    async def _staged(self, source: CodeSource) -> Path:
+        if not source.path.exists() and source.method != "files":
+            raise BuildFailed(f"{source.path} does not exist")
+        directory = self.cache / "stages" / f"{source.logical_id}-{digest(_same(source))}"
+        fresh = directory.with_name(directory.name + ".new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        await self._fill(source, fresh)
+        for name, text in source.files.items():
+            (fresh / name).write_text(text, encoding="utf-8")
+        # The directory itself stays (a sandbox may have it mounted); its content is exchanged.
+        directory.mkdir(exist_ok=True)
+        _exchange(fresh, directory)
+        return directory
+
+    async def _fill(self, source: CodeSource, target: Path) -> None:
+        into = target / source.into if source.into else target
+        into.mkdir(exist_ok=True)
+        match source.method:
+            case "pip" if source.manifest is not None:
+                installed = await python.packages(source.manifest, self.cache, self.say)
+                await asyncio.to_thread(stage.lay, installed, into, skip=frozenset({"bin"}))
+                if not (source.kind == "layer" and source.path == self.application.directory):
+                    await asyncio.to_thread(stage.lay, source.path, into)
+            case "npm" if source.manifest is not None:
+                installed = await nodejs.packages(source.manifest, self.cache, self.say)
+                await asyncio.to_thread(stage.lay, source.path, into)
+                await asyncio.to_thread(stage.lay, installed / "node_modules", into / "node_modules", skip=frozenset())
+            case "esbuild":
+                await self._bundle(source, target)
+            case "makefile":
+                await self._make(source, target)
+            case "archive":
+                await asyncio.to_thread(_unpack, source.path, target)
+            case "files" | "plain":
+                if source.path.is_dir():
+                    await asyncio.to_thread(stage.lay, source.path, into)
+
+    async def _bundle(self, source: CodeSource, target: Path) -> None:
+        tool = await esbuild.locate(self.cache, self.say, source.path)
+        packages = source.path / "package.json"
+        directory = source.path
+        if packages.is_file() and not _has_modules(source.path):
+            installed = await nodejs.packages(packages, self.cache, self.say, development=True)
+            # esbuild looks for packages at and above the code; NODE_PATH names one more place.
+            await self._bundle_into(tool, source, directory, target, installed / "node_modules")
+            return
+        await self._bundle_into(tool, source, directory, target, None)
+
+    async def _bundle_into(
+        self, tool: Path, source: CodeSource, directory: Path, target: Path, modules: Path | None
+    ) -> None:
+        handler = Path(source.handler.rpartition(".")[0])
+        await esbuild.bundle(
+            tool, directory, source.entries, source.properties, target, what=source.logical_id, modules=modules
+        )
+        # SAM puts one entry's bundle where the handler names it, with or without its folder.
+        produced = [path for path in target.rglob("*") if path.suffix in (".js", ".mjs", ".cjs")]
+        if source.handler and not any((target / handler).with_suffix(one).is_file() for one in (".js", ".mjs", ".cjs")):
+            for path in produced:
+                if path.stem == handler.name:
+                    wanted = (target / handler).with_suffix(path.suffix)
+                    wanted.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(path, wanted)
+
+    async def _make(self, source: CodeSource, target: Path) -> None:
+        """https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/building-custom-runtimes.html"""
+        self.say(f"running make build-{source.target}")
+        scratch = self.cache / "make" / source.logical_id
+        shutil.rmtree(scratch, ignore_errors=True)
+        await asyncio.to_thread(stage.lay, source.path, scratch)
+        await run(
+            ["make", f"build-{source.target}"],
+            directory=scratch,
+            what=f"make build-{source.target}",
+            environment={"ARTIFACTS_DIR": str(target)},
+        )
+
+    async def refresh(self, changed: Iterable[Path]) -> set[str]:
+        """Bring what holds the changed files up to date; the logical ids whose code is different now."""
+        paths = [path.absolute() for path in changed]
+        touched: set[str] = set()
+        for built in self._built:
+            source = built.sources[0]
+            mine = [path for path in paths if _holds(source, path)]
+            if not mine:
+                continue
+            touched |= built.names
+            if built.directory == source.path:
+                continue  # mounted as it is
+            failed = bool(built.names & set(self.failures))
+            rebuild = failed or source.method not in ("pip", "npm", "files") or source.manifest in mine
+            if rebuild:
+                for name in built.names:
+                    self.failures.pop(name, None)
+                await self._directory(list(built.sources), strict=False)
+                continue
+            for path in mine:
+                if path.name not in source.files:
+                    stage.follow(source.path, built.directory / source.into, path)
+        return touched
+
+
+async def build(application: Application, cache: Path, say: Say = lambda _: None) -> Mapping[str, Path]:
+    """Every function's and layer's directory, by logical id. Raises BuildFailed."""
+    return await Builder(application, cache, say).build(strict=True)
+
+
+async def _nothing(target: Path) -> None:
+    """An empty directory: whoever runs it is told that there is no handler."""
+
+
+def _same(source: CodeSource) -> bytes:
+    """Equal for functions that can share a directory."""
+    shared = {
+        "logical_id": "",
+        "runtime": "",
+        "patterns": (),
+        "target": source.target if source.method == "makefile" else "",
+    }
+    if source.method != "esbuild":
+        shared["handler"] = ""
+    return msgspec.json.encode(msgspec.structs.replace(source, **shared), enc_hook=str)
+
+
+def _has_modules(path: Path) -> bool:
+    return any((folder / "node_modules").is_dir() for folder in (path, *path.parents))
+
+
+def _holds(source: CodeSource, path: Path) -> bool:
+    if path == source.manifest or path == source.path:
+        return True
+    if not path.is_relative_to(source.path):
+        return False
+    return not stage.SKIPPED & set(path.relative_to(source.path).parts)
+
+
+def _exchange(fresh: Path, directory: Path) -> None:
+    for old in directory.iterdir():
+        if old.is_dir() and not old.is_symlink():
+            shutil.rmtree(old)
+        else:
+            old.unlink()
+    for new in fresh.iterdir():
+        new.rename(directory / new.name)
+    fresh.rmdir()
+
+
+def _unpack(archive: Path, target: Path) -> None:
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            for member in packed.infolist():
+                packed.extract(member, target)
+                mode = member.external_attr >> 16
+                if mode & 0o111:
+                    (target / member.filename).chmod(0o755)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise BuildFailed(f"{archive.name} cannot be unpacked: {error}") from error

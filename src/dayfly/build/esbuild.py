@@ -1,0 +1,154 @@
+"""TypeScript and bundled JavaScript, by esbuild: on PATH, in the application's node_modules, or fetched with npm.
+
+Settings are those of SAM: https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-sam-cli-using-build-typescript.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dayfly.app.yaml import ApplicationError
+from dayfly.build import nodejs
+from dayfly.build.tools import BuildFailed, Say, digest, once, run
+
+_SUFFIXES = ("", ".ts", ".tsx", ".mts", ".js", ".mjs", ".cjs", ".jsx")
+_SUPPLIED = ("@aws-sdk/*", "@smithy/*", "aws-sdk")
+"""What the runtime brings; not bundled, as SAM and serverless-esbuild do."""
+_VERSION = "0.25"
+
+
+def find(*places: Path) -> Path | None:
+    """An esbuild that is there already, in a `node_modules` at or above one of the places, or on PATH."""
+    for place in places:
+        for folder in (place, *place.parents):
+            package = folder / "node_modules" / "@esbuild" / _platform() / "bin" / "esbuild"
+            shim = folder / "node_modules" / ".bin" / "esbuild"
+            for path in (package, shim):
+                if path.is_file():
+                    return path
+    on_path = shutil.which("esbuild")
+    return Path(on_path) if on_path else None
+
+
+def _platform() -> str:
+    machine = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64"}.get(platform.machine().lower(), platform.machine())
+    return f"{platform.system().lower()}-{machine}"
+
+
+async def locate(cache: Path, say: Say, *places: Path) -> Path:
+    """An esbuild, fetched once into the cache if there is none. Raises BuildFailed."""
+    found = find(*places, cache / "esbuild" / _VERSION)
+    if found is not None:
+        return found
+
+    async def fetch(target: Path) -> None:
+        say("fetching esbuild with npm")
+        (target / "package.json").write_text('{"private": true}', encoding="utf-8")
+        await nodejs.npm(target, [f"esbuild@^{_VERSION}"], what="npm install esbuild")
+
+    await once(cache / "esbuild", _VERSION, fetch)
+    fetched = find(cache / "esbuild" / _VERSION)
+    if fetched is None:
+        raise BuildFailed("npm install esbuild brought no esbuild for this machine")
+    return fetched
+
+
+async def bundle(
+    esbuild: Path,
+    directory: Path,
+    entries: Sequence[str],
+    settings: Mapping[str, Any],
+    output: Path,
+    *,
+    what: str,
+    modules: Path | None = None,
+) -> None:
+    """Bundle entry points (relative to `directory`, with or without suffix) to `output`. Raises BuildFailed.
+
+    `modules` is one more place to look for packages.
+    """
+    command: list[str | Path] = [
+        esbuild,
+        *(_entry(directory, entry) for entry in entries),
+        *arguments(settings, output),
+    ]
+    # A lone entry point would land at the top, but the handler's name has its folder in it.
+    command.append(f"--outbase={settings.get('OutBase') or '.'}")
+    environment = {"NODE_PATH": str(modules)} if modules else None
+    await run(command, directory=directory, what=f"bundling {what}", environment=environment)
+
+
+def arguments(settings: Mapping[str, Any], output: Path) -> list[str]:
+    """The command line for BuildProperties."""
+    form = str(settings.get("Format") or "cjs")
+    made = [
+        "--bundle",
+        "--platform=node",
+        f"--outdir={output}",
+        f"--format={form}",
+        "--log-level=warning",
+        "--allow-overwrite",
+    ]
+    made.append(f"--target={settings.get('Target') or 'node20'}")
+    if settings.get("Minify") in (True, "true"):
+        made.append("--minify")
+    if settings.get("KeepNames"):
+        made.append("--keep-names")
+    sourcemap = settings.get("Sourcemap")
+    if sourcemap:
+        made.append("--sourcemap" if sourcemap in (True, "true") else f"--sourcemap={sourcemap}")
+    if settings.get("Packages"):
+        made.append(f"--packages={settings['Packages']}")
+    listed = _listed(settings.get("External"))
+    made += [f"--external:{name}" for name in dict.fromkeys([*_SUPPLIED, *listed])]
+    made += [f"--loader:{one}" for one in _pairs(settings.get("Loader"))]
+    made += [f"--define:{one}" for one in _pairs(settings.get("Define"))]
+    made += [f"--out-extension:{one}" for one in _pairs(settings.get("OutExtension"))]
+    made += [f"--banner:{one}" for one in _pairs(settings.get("Banner"))]
+    if settings.get("MainFields"):
+        made.append(f"--main-fields={','.join(_listed(settings['MainFields']))}")
+    if form == "esm" and not settings.get("OutExtension"):
+        made.append("--out-extension:.js=.mjs")
+    return made
+
+
+def _listed(value: Any) -> list[str]:
+    return [] if not value else [str(one) for one in value] if isinstance(value, list) else str(value).split(",")
+
+
+def _pairs(value: Any) -> list[str]:
+    """`[".png=text"]` or `{".png": "text"}` as `key=value`."""
+    if isinstance(value, Mapping):
+        return [f"{key}={one}" for key, one in value.items()]
+    return _listed(value)
+
+
+def _entry(directory: Path, entry: str) -> Path:
+    for suffix in _SUFFIXES:
+        path = directory / f"{entry}{suffix}"
+        if path.is_file():
+            return path.relative_to(directory)
+    raise BuildFailed(f"the entry point {entry} does not exist in {directory}")
+
+
+def bundle_config(path: Path, cache: Path | None) -> Path:
+    """A TypeScript configuration as one JavaScript file; blocking. Raises ApplicationError."""
+    home = cache or path.parent / ".dayfly" / "cache"
+    try:
+        esbuild = asyncio.run(locate(home, lambda _: None, path.parent))
+        target = home / "config" / f"{digest(str(path), path.read_bytes())}.cjs"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        settings = ["--bundle", "--platform=node", "--packages=external", "--format=cjs", "--log-level=error"]
+        command = [str(esbuild), path.name, *settings, f"--outfile={target}"]
+        done = subprocess.run(command, cwd=path.parent, capture_output=True, text=True)  # noqa: S603
+    except BuildFailed as error:
+        raise ApplicationError(error.message, path) from error
+    if done.returncode:
+        raise ApplicationError(f"{path.name} cannot be read: {done.stderr.strip().splitlines()[0]}", path)
+    return target

@@ -1,0 +1,77 @@
+"""Python packages of a requirements.txt, Pipfile, poetry.lock or uv.lock, for the interpreter that runs functions here."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import sys
+import tomllib
+from pathlib import Path
+
+from dayfly.build.tools import Say, digest, once, run
+
+
+async def packages(manifest: Path, cache: Path, say: Say) -> Path:
+    """A directory with the packages of a manifest; installed once for its content. Raises BuildFailed."""
+    requirements = requirements_of(manifest)
+    key = digest(platform.python_version(), platform.machine(), requirements)
+
+    async def install(target: Path) -> None:
+        say(f"installing the Python packages of {manifest.name}")
+        listed = target / ".requirements.txt"
+        listed.write_text(requirements, encoding="utf-8")
+        uv = shutil.which("uv") or _beside("uv")
+        command: list[str | Path] = (
+            [uv, "pip", "install", "--quiet", "--python", sys.executable]
+            if uv
+            else [
+                sys.executable,
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--no-warn-script-location",
+            ]
+        )
+        await run(
+            [*command, "--target", target, "-r", listed], directory=manifest.parent, what=f"installing {manifest.name}"
+        )
+        listed.unlink()
+        (target / ".lock").unlink(missing_ok=True)
+
+    if not requirements.strip():
+        return await once(cache / "python", "none", _nothing)
+    return await once(cache / "python", key, install)
+
+
+async def _nothing(target: Path) -> None:
+    """No packages at all."""
+
+
+def _beside(name: str) -> str | None:
+    path = Path(sys.executable).with_name(name)
+    return str(path) if path.is_file() else None
+
+
+def requirements_of(manifest: Path) -> str:
+    """A manifest in the words of requirements.txt."""
+    text = manifest.read_text(encoding="utf-8", errors="replace")
+    if manifest.name == "Pipfile.lock":
+        locked = json.loads(text).get("default", {})
+        return "".join(f"{name}{one.get('version', '')}\n" for name, one in sorted(locked.items()))
+    if manifest.name == "Pipfile":
+        wanted = tomllib.loads(text).get("packages", {})
+        return "".join(f"{name}{'' if version == '*' else version}\n" for name, version in _versions(wanted))
+    if manifest.name in ("poetry.lock", "uv.lock"):
+        packages = tomllib.loads(text).get("package", [])
+        kept = [
+            one for one in packages if one.get("category", "main") == "main" and "virtual" not in one.get("source", {})
+        ]
+        return "".join(f"{one['name']}=={one['version']}\n" for one in kept)
+    return text
+
+
+def _versions(wanted: dict[str, object]) -> list[tuple[str, str]]:
+    return [(name, str(one.get("version", "*") if isinstance(one, dict) else one)) for name, one in wanted.items()]

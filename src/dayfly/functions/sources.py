@@ -260,7 +260,8 @@ class Sources:
         self, mapping: SourceMapping, filters: Sequence[Callable[[Mapping[str, Any]], bool]], batch: Sequence[Delivery]
     ) -> list[Delivery]:
         """The deliveries that a filter wants; the others are deleted, as on AWS."""
-        wanted, unwanted = [], []
+        wanted: list[Delivery] = []
+        unwanted: list[Delivery] = []
         for delivery in batch:
             record = record_of(delivery, mapping)
             (wanted if any(matches(record) for matches in filters) else unwanted).append(delivery)

@@ -175,6 +175,8 @@ class Environment(Listener):
 
     def answered(self, payload: bytes, error: Literal["Unhandled"] | None, content_type: str) -> None:
         self._read_log()
+        for line in self._lines.end():
+            self._printed(line)
         ticket = self.current
         if ticket is None:
             return  # a late answer of a runtime that answers twice

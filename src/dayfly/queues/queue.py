@@ -74,6 +74,9 @@ class Queue:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def __bool__(self) -> bool:
+        return True  # an empty queue is a queue
+
     def __repr__(self) -> str:
         return f"<Queue {self.arn} waiting={self.waiting} in_flight={self.in_flight} delayed={self.delayed}>"
 

@@ -118,7 +118,9 @@ def _member_headers(shape: Shape | None, error: WireError) -> list[tuple[str, st
 
 def _xml_error(service: Service | None, code: str, error: WireError, shape: Shape | None, status: int) -> str:
     side = "Sender" if status < 500 else "Receiver"
-    out = [f"<Type>{side}</Type><Code>{escape(code)}</Code><Message>{escape(error.message)}</Message>"]
+    out = [f"<Type>{side}</Type><Code>{escape(code)}</Code>"]
+    if error.message:
+        out.append(f"<Message>{escape(error.message)}</Message>")
     if service is not None and shape is not None:
         values = _members(shape, error, status)
         inside = {

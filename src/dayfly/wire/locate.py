@@ -14,7 +14,6 @@ from urllib.parse import parse_qs, unquote
 from dayfly.wire.rest import Message
 
 SIGNING_NAMES: Mapping[str, str] = {
-    "execute-api": "apigatewaymanagementapi",
     "monitoring": "cloudwatch",
     "states": "stepfunctions",
     "email": "ses",
@@ -52,14 +51,16 @@ VERSIONS: Mapping[str, str] = {
 """The query services' versions are dates of their own."""
 
 QUEUE_PATH = re.compile(r"^/(?:queue/[^/]+/)?\d{12}/[A-Za-z0-9_.-]+/?$")
-_HOST = re.compile(r"^(?:[^:]*\.)?([a-z0-9-]+)\.(?:[a-z]{2}(?:-[a-z]+)+-\d+\.)?amazonaws\.com(?:\.cn)?(?::\d+)?$")
+_AWS_HOST = re.compile(r"^(.+)\.(?:amazonaws\.com(?:\.cn)?|api\.aws)(?::\d+)?$")
+_REGION = re.compile(r"^[a-z]{2}(?:-[a-z]+)+-\d+$")
+_CONNECTIONS = re.compile(r"(^|/)(@|%40)connections/")
 _PATHS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"^/v2/email(/|$)"), "sesv2"),
     (
         re.compile(r"^/20\d\d-\d\d-\d\d/(functions|layers|event-source-mappings|tags|account-settings|code-signing)"),
         "lambda",
     ),
-    (re.compile(r"(^|/)(@|%40)connections/"), "apigatewaymanagementapi"),
+    (_CONNECTIONS, "apigatewaymanagementapi"),
 )
 
 
@@ -106,17 +107,21 @@ def service_of(message: Message, scope: Credential | None) -> str | None:
         return by_signing_name(scope.signing_name, message)
     if target := message.header("x-amz-target"):
         return TARGETS.get(target.rpartition(".")[0])
-    if (host := _HOST.match(message.header("host").lower())) is not None:
-        return by_signing_name(host.group(1), message)
+    if (host := _AWS_HOST.match(message.header("host").lower())) is not None:
+        labels = [label for label in host.group(1).split(".") if not _REGION.match(label)]
+        return by_signing_name(labels[-1], message) if labels else None
     for pattern, service in _PATHS:
         if pattern.search(message.raw_path):
             return service
     return _by_form(message)
 
 
-def by_signing_name(name: str, message: Message) -> str:
-    """The service behind a signing name (or the first label of its host name)."""
+def by_signing_name(name: str, message: Message) -> str | None:
+    """The service behind a signing name, or behind the label of a host name."""
     match name:
+        case "execute-api":
+            # Calls of an API's own routes are signed with the same name; they are no AWS API.
+            return "apigatewaymanagementapi" if _CONNECTIONS.search(message.raw_path) else None
         case "ses" | "email":
             return "sesv2" if message.raw_path.startswith("/v2/") else "ses"
         case "apigateway":

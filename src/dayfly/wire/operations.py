@@ -345,7 +345,7 @@ def _body_writer(operation: Operation, shape: Shape, protocol: str) -> WriteBody
 
         return write_json
     to_xml = service.xml_writers.writer(member)
-    root = member.wire_name or member.name
+    root = member.document_name or member.name
 
     def write_xml(result: Params) -> tuple[str, Any]:
         if result.get(name) is None:
@@ -358,9 +358,12 @@ def _body_writer(operation: Operation, shape: Shape, protocol: str) -> WriteBody
 
 
 def _document_writer(service: Service, shape: Shape, operation: str, protocol: str) -> WriteBody:
-    members = shape.body_members
+    members = shape.output_members
     if not members:
-        return lambda _result: ("", b"") if shape.members else ("application/json", b"{}")
+        # An answer without any member is an empty document; one whose members are all headers has no body.
+        return lambda _result: (
+            ("application/json", b"{}") if protocol == "rest-json" and not shape.members else ("", b"")
+        )
     outside = shape.members.keys() - members.keys()
 
     def inside(result: Params) -> Params:
@@ -369,13 +372,14 @@ def _document_writer(service: Service, shape: Shape, operation: str, protocol: s
     if protocol == "rest-json":
         to_json = service.json_writers.members_writer(shape.name, members)
         return lambda result: ("application/json", json_format.encode(to_json(inside(result))))
-    to_xml = service.xml_writers.members_writer(shape.name, members)
-    root = shape.wire_name or f"{operation}Response"
+    to_xml, attributes = service.xml_writers.members_writer(shape.name, members), xml_format.attributes_writer(shape)
+    root = shape.document_name or f"{operation}Response"
     space = service.metadata.get("xmlNamespace", "")
     uri = space if isinstance(space, str) else space.get("uri", "")
+    head = f'<{root} xmlns="{uri}"' if uri else f"<{root}"
 
     def write_xml(result: Params) -> tuple[str, Any]:
-        out = [f'<{root} xmlns="{uri}">' if uri else f"<{root}>"]
+        out = [f"{head}{attributes(result)}>"]
         to_xml(out, root, inside(result))
         out.append(f"</{root}>")
         return "application/xml", "".join(out).encode()

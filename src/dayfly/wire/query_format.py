@@ -37,6 +37,11 @@ def query_name(name: str, member: Shape) -> str:
     return member.wire_name or name
 
 
+def accepted_names(name: str, member: Shape) -> list[str]:
+    """All names a member may come under: SDKs disagree whether a flattened list is named after itself or its items."""
+    return list(dict.fromkeys((member.wire_name or name, query_name(name, member))))
+
+
 class QueryReaders:
     """Readers of one service's shapes."""
 
@@ -59,7 +64,11 @@ class QueryReaders:
         if known is not None:
             return known
         self._structures[shape.identity] = lambda node: self._structures[shape.identity](node)  # noqa: PLW0108 - looked up late
-        fields = [(query_name(name, member), name, self.reader(member)) for name, member in shape.members.items()]
+        fields = [
+            (key, name, self.reader(member))
+            for name, member in shape.members.items()
+            for key in accepted_names(name, member)
+        ]
 
         def read(node: Node) -> dict[str, Any]:
             return {name: read_member(node[key]) for key, name, read_member in fields if key in node}

@@ -55,8 +55,9 @@ class Routes:
             route = Route(name, tuple(segments_of(path)), literals)
             self._by_method.setdefault(method, []).append(route)
         for routes in self._by_method.values():
-            # The most particular first: literal segments before labels before greedy labels, then query literals.
-            routes.sort(key=lambda route: ([_rank(segment) for segment in route.segments], -len(route.literals)))
+            # The most particular first: literals before labels before greedy labels before the end of the route, then
+            # those that ask for more in the query string.
+            routes.sort(key=lambda route: ([*map(_rank, route.segments), 3], -len(route.literals)))
 
     def find(
         self, method: str, raw_path: str, query: Iterable[tuple[str, str]]

@@ -24,6 +24,8 @@ class Shape:
         self.kind: str = raw["type"]
         # `required` of a reference would be a flag; only the structure's own list counts.
         self.required: frozenset[str] = frozenset(raw.get("required", ()))
+        self.wire_name: str | None = reference.get("locationName")
+        """What the place of use calls it; a name of the definition itself counts for whole documents only."""
 
     @property
     def identity(self) -> str:
@@ -31,7 +33,8 @@ class Shape:
         return self.name
 
     @property
-    def wire_name(self) -> str | None:
+    def document_name(self) -> str | None:
+        """What its element is called where it is a whole XML document."""
         name: str | None = self.traits.get("locationName")
         return name
 
@@ -75,6 +78,12 @@ class Shape:
     def body_members(self) -> dict[str, Shape]:
         """The members that go into the body, where the body is not one payload member."""
         return {name: member for name, member in self.members.items() if member.location is None}
+
+    @cached_property
+    def output_members(self) -> dict[str, Shape]:
+        """The members that go into an answer's body: places that only requests have do not count there."""
+        outside = ("header", "headers", "statusCode")
+        return {name: member for name, member in self.members.items() if member.location not in outside}
 
     @cached_property
     def member(self) -> Shape:

@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape as _escape
 
 from dayfly.wire import scalars
 from dayfly.wire.json_format import unknown_member
-from dayfly.wire.query_format import query_name
+from dayfly.wire.query_format import accepted_names, query_name
 from dayfly.wire.refusals import Malformed
 from dayfly.wire.shapes import Shape
 
@@ -79,7 +79,8 @@ class XmlReaders:
                 local = (member.wire_name or name).rpartition(":")[2]
                 attributes.append((local, name, scalars.reader(member)))
             elif member.flattened and member.kind == "list":
-                elements[query_name(name, member)] = (name, self.reader(member.member), "list")
+                for key in accepted_names(name, member):
+                    elements.setdefault(key, (name, self.reader(member.member), "list"))
             elif member.flattened and member.kind == "map":
                 elements[member.wire_name or name] = (name, self._entry(member), "map")
             else:
@@ -150,7 +151,7 @@ class XmlWriters:
 
     def _structure(self, shape: Shape) -> WriteElement:
         space = _namespace(shape)
-        attributes = _attributes_of(shape)
+        attributes = attributes_writer(shape)
         write_members = self._members_of(shape)
 
         def write(out: list[str], name: str, value: dict[str, Any]) -> None:
@@ -245,7 +246,7 @@ def _namespace(shape: Shape) -> str:
     return f' xmlns:{prefix}="{uri}"' if prefix else f' xmlns="{uri}"'
 
 
-def _attributes_of(shape: Shape) -> Callable[[dict[str, Any]], str]:
+def attributes_writer(shape: Shape) -> Callable[[dict[str, Any]], str]:
     """What writes the members that are attributes of the element."""
     found = [
         (name, member.wire_name or name, scalars.writer(member))

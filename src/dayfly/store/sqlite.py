@@ -22,7 +22,7 @@ from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from dayfly.errors import Error
 from dayfly.store.group import Batch, GroupCommit
@@ -58,7 +58,7 @@ class SqliteJournal(GroupCommit):
         self._writer = _Writer(writer)
 
     @classmethod
-    def open(cls, path: Path) -> SqliteJournal:
+    def open(cls, path: Path) -> Self:
         """Open the state file, making it and its directory where they are missing.
 
         Raises StateInUse (another process has it), StateTooNew and StateUnreadable.

@@ -8,7 +8,8 @@ import json
 import pytest
 
 from dayfly.clock import ManualClock
-from dayfly.console import MailPages, StaticFiles
+from dayfly.console.mail_pages import MailPages
+from dayfly.console.pages import StaticFiles
 from dayfly.front.messages import Request
 from dayfly.identity import Scope
 from dayfly.ids import SeededIds
@@ -97,3 +98,13 @@ async def test_static_files_are_those_and_no_others():
     assert (await files.answer(get("/_dayfly/static/console.css"))).status == 200
     assert (await files.answer(get("/_dayfly/static/../pages.py"))).status == 404
     assert await files.answer(get("/else")) is None
+
+
+async def test_an_account_sees_its_own_mail(mail, pages):
+    message_id = await send(mail)
+    other = Scope("111111111111", "us-east-1")
+    assert json.loads((await pages.answer(get("/_dayfly/mail"), other)).body) == {"messages": []}
+    assert (await pages.answer(get(f"/_dayfly/mail/{message_id}/raw"), other)).status == 404
+    await pages.answer(Request("DELETE", "/_dayfly/mail", []), other)
+    elsewhere = Scope(SCOPE.account, "eu-west-1")
+    assert len(json.loads((await pages.answer(get("/_dayfly/mail"), elsewhere)).body)["messages"]) == 1

@@ -145,7 +145,7 @@ async def test_messages_are_found_by_who_what_and_when(mail, clock):
     assert [m.subject for m in mail.messages(SCOPE, to="BOB@")] == ["Order 2"]
     assert [m.subject for m in mail.messages(SCOPE, subject="order 1")] == ["Order 1"]
     assert [m.subject for m in mail.messages(SCOPE, since_ms=clock.now_ms())] == ["Order 2"]
-    await mail.delete_all(SCOPE)
+    await mail.delete_all(SCOPE.account)
     assert mail.messages(SCOPE) == []
 
 

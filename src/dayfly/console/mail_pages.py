@@ -2,7 +2,7 @@
 
 | call | answer |
 | --- | --- |
-| `GET /_dayfly/mail?to=&from=&subject=&since=&account=&failed=1` | the list, newest last in JSON, newest first on
+| `GET /_dayfly/mail?to=&from=&subject=&since=&failed=1` | the list, newest last in JSON, newest first on
 the page | | `GET /_dayfly/mail/<id>` | one mail |
 | `GET /_dayfly/mail/<id>/raw` | the MIME as sent |
 | `GET /_dayfly/mail/<id>/html` | its HTML, without scripts and without anything from elsewhere |
@@ -24,8 +24,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from dayfly.console.pages import json_answer, page, wants_page
+from dayfly.console.pages import StaticFiles, json_answer, page, wants_page
 from dayfly.front.messages import Request, Response
+from dayfly.identity import Scope
 from dayfly.mail import Mail, Message, inbox
 from dayfly.mail.errors import NoSuchMessage
 
@@ -42,34 +43,44 @@ _CID = re.compile(r"(?P<before>[\"'(=]\s*)cid:(?P<id>[^\"')\s>]+)", re.IGNORECAS
 class MailPages:
     def __init__(self, mail: Mail) -> None:
         self._mail = mail
+        self._static = StaticFiles()
 
-    async def answer(self, request: Request) -> Response | None:
-        """Answer a request under `/_dayfly/mail`; None for any other."""
+    async def answer(self, request: Request, scope: Scope | None = None) -> Response | None:
+        """Answer a request under `/_dayfly/mail` or for a file its pages need; None for any other.
+
+        Mails are those of the scope's account, whatever their region; of every account where there is none.
+        """
+        static = await self._static.answer(request)
+        if static is not None:
+            return static
         path = request.path.rstrip("/")
         if path != PATH and not path.startswith(PATH + "/"):
             return None
         await self._mail.settled()
         rest = path.removeprefix(PATH).strip("/")
         try:
+            account = scope.account if scope is not None else None
             if request.method == "DELETE" and not rest:
-                await self._mail.delete_all()
+                await self._mail.delete_all(account)
                 return Response(204)
             if request.method not in ("GET", "HEAD"):
                 return json_answer({"message": f"{request.method} is not allowed here"}, 405)
-            return self._get(request, rest)
+            return self._get(request, rest, account)
         except NoSuchMessage as error:
             return json_answer({"message": error.message}, 404)
         except BadSince as error:
             return json_answer({"message": str(error)}, 400)
 
-    def _get(self, request: Request, rest: str) -> Response:
+    def _get(self, request: Request, rest: str, account: str | None) -> Response:
         if not rest:
-            return self._list(request)
+            return self._list(request, account)
         if rest == "events":
             headers = [("Content-Type", "text/event-stream"), ("Cache-Control", "no-store")]
-            return Response(200, headers, self._events())
+            return Response(200, headers, self._events(account))
         message_id, _, part = rest.partition("/")
         message, raw = self._mail.get(message_id), self._mail.raw(message_id)
+        if account not in (None, message.account):
+            raise NoSuchMessage(f"There is no mail {message_id}")
         if not part:
             entry = inbox.entry(message, raw)
             return page("mail.html", mail=entry, message=message) if wants_page(request) else json_answer(entry)
@@ -80,7 +91,7 @@ class MailPages:
             return _html(raw)
         return _attachment(raw, part)
 
-    def _list(self, request: Request) -> Response:
+    def _list(self, request: Request, account: str | None) -> Response:
         query = dict(request.query)
         failed = query.get("failed") in ("1", "true")
         as_page = wants_page(request)
@@ -93,14 +104,14 @@ class MailPages:
                 since_ms=since_ms(query.get("since", "")),
                 failed=failed or as_page,
             )
-            if query.get("account", message.account) == message.account
+            if account in (None, message.account)
         ]
         if as_page:
             shown = messages[: -_SHOWN - 1 : -1]
             return page("inbox.html", messages=shown, count=len(messages), query=query)
         return json_answer({"messages": [inbox.entry(message, self._mail.raw(message.id)) for message in messages]})
 
-    async def _events(self) -> AsyncIterator[bytes]:
+    async def _events(self, account: str | None) -> AsyncIterator[bytes]:
         queue: asyncio.Queue[Message] = asyncio.Queue()
         stop: Callable[[], None] = self._mail.subscribe(queue.put_nowait)
         try:
@@ -111,6 +122,8 @@ class MailPages:
                 except TimeoutError:
                     # Without a word now and then nobody notices that the other side is gone.
                     yield b": still here\n\n"
+                    continue
+                if account not in (None, message.account):
                     continue
                 data = msgspec.json.encode({"id": message.id, "subject": message.subject, "to": message.to})
                 yield b"event: mail\ndata: " + data + b"\n\n"

@@ -249,9 +249,9 @@ class Mail:
             raise errors.NoSuchMessage(f"There is no mail {message_id}")
         return body
 
-    async def delete_all(self, scope: Scope | None = None) -> None:
-        """Throw mails away; identities and templates stay."""
-        held = [self._of(scope)] if scope is not None else list(self._scopes.values())
+    async def delete_all(self, account: str | None = None) -> None:
+        """Throw away the mails of an account, or all; identities and templates stay."""
+        held = [one for scope, one in self._scopes.items() if account in (None, scope.account)]
         await self._journal.commit([change for one in held for change in one.clear_messages()])
 
     def forget(self, account: str | None = None) -> Changes:

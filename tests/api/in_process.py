@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
 from typing import Any
 
@@ -86,10 +87,13 @@ def client(
     return made
 
 
+@functools.cache
+def _loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True, name="in-process server").start()
+    return loop
+
+
 def in_thread(work: Any) -> Any:
-    """Run a coroutine function to its end in a loop of its own; the test's own loop may be running."""
-    result: list[Any] = []
-    thread = threading.Thread(target=lambda: result.append(asyncio.run(work())))
-    thread.start()
-    thread.join()
-    return result[0]
+    """Run a coroutine function to its end in one lasting loop beside the test's own."""
+    return asyncio.run_coroutine_threadsafe(work(), _loop()).result(30)

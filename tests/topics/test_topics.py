@@ -153,9 +153,7 @@ async def test_a_web_hook_confirms_and_then_gets_signed_messages(world):
     await world.topics.publish(topic.arn, "hello")
     await turns()
     document = json.loads(world.posted[-1][2])
-    text = "".join(
-        f"{name}\n{document[name]}\n" for name in ("Message", "MessageId", "Timestamp", "TopicArn", "Type")
-    )
+    text = "".join(f"{name}\n{document[name]}\n" for name in ("Message", "MessageId", "Timestamp", "TopicArn", "Type"))
     certificate = x509.load_pem_x509_certificate(world.topics.certificate)
     signature = base64.b64decode(document["Signature"])
     certificate.public_key().verify(signature, text.encode(), padding.PKCS1v15(), hashes.SHA1())

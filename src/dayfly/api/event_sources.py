@@ -13,7 +13,6 @@ from dayfly.api import Fault, Params
 from dayfly.errors import Error, Unsupported
 from dayfly.functions import errors
 from dayfly.functions.names import read_function
-from dayfly.functions.service import Functions
 from dayfly.functions.sources import SourceMapping, Sources, check_source
 from dayfly.identity.names import Caller, InvalidArn
 
@@ -46,26 +45,20 @@ class EventSources:
         InvalidArn: Fault("InvalidParameterValueException"),
     }
 
-    def __init__(self, *, sources: Sources, functions: Functions) -> None:
+    def __init__(self, sources: Sources) -> None:
         self._sources = sources
-        self._functions = functions
-
-    def _function_arn(self, caller: Caller, text: str) -> str:
-        name = read_function(caller.scope, text)
-        self._functions.catalogue.configuration(name)
-        return name.arn
 
     async def create_event_source_mapping(self, caller: Caller, params: Params) -> Params:
         check_source(params.get("EventSourceArn"))
         settings = _settings(params) | {"tags": dict(params.get("Tags") or {})}
-        function_arn = self._function_arn(caller, params["FunctionName"])
+        function_arn = self._sources.function_arn(caller.scope, params["FunctionName"])
         mapping = await self._sources.create(caller.scope, params["EventSourceArn"], function_arn, **settings)
         return _shown(mapping, "Creating")
 
     async def update_event_source_mapping(self, caller: Caller, params: Params) -> Params:
         settings = _settings(params)
         if params.get("FunctionName"):
-            settings["function_arn"] = self._function_arn(caller, params["FunctionName"])
+            settings["function_arn"] = self._sources.function_arn(caller.scope, params["FunctionName"])
         return _shown(await self._sources.update(caller.scope, params["UUID"], **settings), "Updating")
 
     async def get_event_source_mapping(self, caller: Caller, params: Params) -> Params:

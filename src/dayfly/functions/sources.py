@@ -20,7 +20,9 @@ import msgspec
 
 from dayfly.clock import Clock
 from dayfly.errors import Error, Unsupported
+from dayfly.functions.catalogue import Catalogue
 from dayfly.functions.errors import Conflict, InvalidParameter, NotFound, TooManyRequests
+from dayfly.functions.names import read_function
 from dayfly.identity.names import Scope, parse_arn
 from dayfly.ids import Ids
 from dayfly.queues import Delivery, Queue, Queues
@@ -45,6 +47,9 @@ class Result(Protocol):
 
 class Invoker(Protocol):
     """What is needed of `Functions`."""
+
+    @property
+    def catalogue(self) -> Catalogue: ...
 
     async def invoke(self, scope: Scope, name: str, payload: bytes, *, source: str) -> Result: ...
 
@@ -119,6 +124,12 @@ class Sources:
             for batch in late:
                 batch.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+
+    def function_arn(self, scope: Scope, name: str) -> str:
+        """The ARN of a function that exists, qualified as asked for. Raises FunctionNotFound."""
+        function = read_function(scope, name)
+        self._functions.catalogue.configuration(function)
+        return function.arn
 
     # -- the mappings themselves -----------------------------------------------------------------------------------
     def get(self, scope: Scope, mapping_id: str) -> SourceMapping:

@@ -1,7 +1,7 @@
 """The platform's own calls below `/_dayfly/`: what AWS has no API for.
 
-The answers are fixed, documented interface (docs/CONTROL.md). Under `dayfly up` they must be signed by an operator's key,
-health aside.
+The answers are fixed, documented interface (docs/CONTROL.md). Under `dayfly up` they must be signed by an
+operator's key, health aside.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Invalid(Error):
 
 
 class Pages(Protocol):
-    async def answer(self, request: Request, scope: Scope) -> Response | None: ...
+    async def answer(self, request: Request) -> Response | None: ...
 
 
 class Names(Protocol):
@@ -83,7 +83,7 @@ class Control:
             call = self._calls.get((request.method, name))
             if call is not None:
                 return await call(request, scope)
-            page = await self._pages.answer(request, scope)
+            page = await self._pages.answer(request)
             if page is not None:
                 return page
             raise NotFound(f"there is no call {request.method} /_dayfly/{name}")

@@ -1,0 +1,218 @@
+"""`dayfly dev`: the applications that one works on, on one platform; an edit is live on the next call.
+
+Data flows: path → `load` → `Builder` → `Deployer` → the stack's record → ready. Then files are watched: an edit of code
+lets warm environments go (the next event starts afresh); an edit of what was read as configuration is loaded, planned and
+applied. Whatever is wrong with an edit is said, and everything else goes on as it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from dayfly.app.apply import Deployer, Deployment
+from dayfly.app.application import Application
+from dayfly.app.load import load
+from dayfly.app.report import resource_items, summary
+from dayfly.app.resources.table import TABLE
+from dayfly.app.yaml import ApplicationError
+from dayfly.build import Builder
+from dayfly.errors import Error
+from dayfly.record import stack_record
+
+if TYPE_CHECKING:
+    from dayfly.cli.said import Voice
+    from dayfly.server import Platform
+
+_QUIET_MS = 50
+"""Editors write a file in several steps; changes this close together are one edit."""
+_NOT_CODE = frozenset({".dayfly", ".git", "node_modules", "__pycache__", ".serverless", ".aws-sam", ".venv", ".idea"})
+
+
+class _Deployed:
+    """One application as it runs now."""
+
+    def __init__(
+        self,
+        path: Path,
+        application: Application,
+        builder: Builder,
+        code: Mapping[str, Path],
+        deployment: Deployment,
+    ) -> None:
+        self.path = path
+        self.code = code
+        self.application = application
+        self.builder = builder
+        self.deployment = deployment
+
+
+class Session:
+    """The applications of one `dayfly dev`, from their first reading to the end."""
+
+    def __init__(
+        self,
+        platform: Platform,
+        paths: Sequence[Path],
+        voice: Voice,
+        *,
+        stage: str | None = None,
+        region: str | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> None:
+        self._platform = platform
+        self._paths = paths
+        self._voice = voice
+        self._stage = stage
+        self._region = region
+        self._params = params or {}
+        self._deployer = Deployer(
+            stacks=platform.stacks, call=platform.registry.call, endpoint=platform.endpoint, secret=None
+        )
+        self._deployed: list[_Deployed] = []
+        self._one_at_a_time = asyncio.Lock()
+        self.ready = asyncio.Event()
+        self.record: dict[str, Any] = {}
+
+    async def run(self, stop: asyncio.Event) -> int:
+        """Apply everything, say ready, follow edits until `stop` is set. The exit status: 2 where nothing could start."""
+        try:
+            for path in self._paths:
+                self._deployed.append(await self._apply(path))
+        except ApplicationError as error:
+            self._voice.problem(error.message, str(error.file) if error.file else None, error.line)
+            return 2
+        except Error as error:
+            self._voice.problem(error.message)
+            return 2
+        self._say_ready()
+        self._platform.on_reset.append(self._again)
+        self._platform.meter.subscribe(self._ran)
+        self._platform.doors.on_line = self._printed
+        watching = asyncio.create_task(self._watch(stop), name="watch files")
+        try:
+            await stop.wait()
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+        return 0
+
+    # Applying
+
+    async def _apply(self, path: Path, last: _Deployed | None = None) -> _Deployed:
+        """From a path to a running application. Raises ApplicationError."""
+        platform = self._platform
+        application = await asyncio.to_thread(
+            load,
+            path,
+            stage=self._stage,
+            region=self._region,
+            account=platform.settings.account,
+            params=self._params,
+            default_region=platform.settings.region,
+            cache=platform.settings.cache,
+        )
+        builder = Builder(application, platform.settings.cache / "build", self._voice.progress)
+        code = await builder.build()
+        deployment = await self._deployer.deploy(application, code)
+        return _Deployed(path, application, builder, code, deployment)
+
+    def _say_ready(self) -> None:
+        self._face()
+        notes = []
+        for one in self._deployed:
+            application = one.application
+            items = [*application.items, *resource_items(application.template, application.origins, TABLE)]
+            notes += summary(dict.fromkeys(items))
+            notes += [f"{name} is not ready: {why}" for name, why in one.builder.failures.items()]
+        self._voice.ready(self.record, notes)
+        self.ready.set()
+
+    def _face(self) -> None:
+        """Give the first APIs the ports of their kind, and write the record."""
+        records = [stack_record(self._platform, one.application, one.deployment.stack) for one in self._deployed]
+        self.record = self._platform.record(records)
+
+    async def _again(self) -> None:
+        """After a reset: the same applications, with nothing in them."""
+        async with self._one_at_a_time:
+            self._platform.doors.front.clear()
+            self._deployed = [await self._apply(one.path) for one in self._deployed]
+            self._face()
+
+    # Following
+
+    async def _watch(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            async for changed in self._edits(stop):
+                try:
+                    await self._edited(changed)
+                except ApplicationError as error:
+                    self._voice.problem(error.message, str(error.file) if error.file else None, error.line)
+                except Error as error:
+                    self._voice.problem(error.message)
+                if {path for _, path in self._watched()} != self._watching:
+                    break  # the configuration now names other files
+
+    async def _edits(self, stop: asyncio.Event) -> AsyncIterator[set[Path]]:
+        from watchfiles import awatch
+
+        watched = self._watched()
+        self._watching = {path for _, path in watched}
+        roots = sorted({path for _, path in watched if path.exists()})
+
+        def wanted(_: Any, path: str) -> bool:
+            return not (_NOT_CODE & set(Path(path).parts))
+
+        async for changes in awatch(*roots, watch_filter=wanted, stop_event=stop, debounce=_QUIET_MS * 4, step=_QUIET_MS):
+            yield {Path(path) for _, path in changes}
+
+    def _watched(self) -> list[tuple[_Deployed, Path]]:
+        """The directories of code and the directories of everything that was read."""
+        found: list[tuple[_Deployed, Path]] = []
+        for one in self._deployed:
+            sources = [source.path for source in one.application.code.values()]
+            files = [path.parent for path in one.application.files]
+            for path in (one.application.directory, *sources, *files):
+                directory = path if path.is_dir() else path.parent
+                if not any(directory.is_relative_to(other) for _, other in found):
+                    found.append((one, directory))
+        return found
+
+    async def _edited(self, changed: set[Path]) -> None:
+        async with self._one_at_a_time:
+            for place, one in enumerate(self._deployed):
+                if changed & set(one.application.files):
+                    self._deployed[place] = await self._apply(one.path, one)
+                    self._face()
+                    steps = [step for step in self._deployed[place].deployment.steps if step.action not in ("none", "skip")]
+                    self._voice.reload(
+                        {"what": f"{one.application.name}: {len(steps)} changes", "steps": [str(step) for step in steps]}
+                    )
+                    continue
+                await self._recoded(one, changed)
+
+    async def _recoded(self, one: _Deployed, changed: set[Path]) -> None:
+        """Code was edited: bring what was built from it up to date, and let go of the environments that have the old."""
+        touched = await one.builder.refresh(changed)
+        if not touched:
+            return
+        names: set[str] = set()
+        for directory in {one.code[logical_id] for logical_id in touched}:
+            names.update(self._platform.functions.touch(directory))
+        shown = ", ".join(sorted(path.name for path in changed)[:3])
+        functions = sorted(names)
+        self._voice.reload({"what": f"{shown} ({len(functions)} functions)", "functions": functions})
+
+    # Telling
+
+    def _ran(self, scope: Any, invocation: Any) -> None:
+        self._voice.invocation(msgspec.structs.asdict(invocation))
+
+    def _printed(self, function: str, line: str) -> None:
+        self._voice.printed(function, line)
+

@@ -1,0 +1,170 @@
+"""What the parts of a running platform ask of each other, where one cannot be built before the other.
+
+Each method is a door given to one part's constructor; it looks up its target when it is used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from dayfly.api import Refused
+from dayfly.errors import Error, Unavailable, Unsupported
+from dayfly.front.messages import Request, Response
+from dayfly.gateways.outgoing import BackendFailed, fetch
+from dayfly.identity import Caller, Scope, parse_arn
+from dayfly.queues.model import Attachment
+from dayfly.runtime import Spec
+from dayfly.store import Changes
+from dayfly.targets import Delivery
+from dayfly.wire import locate
+
+if TYPE_CHECKING:
+    from dayfly.server import Platform
+
+_POST_TIMEOUT_S = 15
+"""https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html"""
+_SESSION_S = 365 * 24 * 3600
+"""A function's own key lasts longer than any environment; it is as good as the platform that made it."""
+
+
+class Doors:
+    """One platform's doors."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self.front: dict[str, str] = {}
+        """In `dev`: the API behind the HTTP port (`http`) and behind the WebSocket port (`websocket`), by id."""
+        self.on_line: Callable[[str, str], None] | None = None
+        """In `dev`: told of every line that a function logs."""
+
+    def connect(self) -> None:
+        """Tell the targets who takes what."""
+        targets = self._platform.targets
+        targets.add("lambda", self._to_function)
+        targets.add("sqs", self._to_queue)
+        targets.add("sns", self._to_topic)
+        targets.add("events", self._to_bus)
+        targets.add("logs", self._to_log_group)
+
+    def front_api(self, kind: str) -> str | None:
+        return self.front.get(kind)
+
+    def log(self, spec: Spec, stream: str, request_id: str, line: str) -> None:
+        """A line that a function logged."""
+        self._platform.functions.on_log(spec, stream, request_id, line)
+        if self.on_line is not None:
+            self.on_line(spec.name, line)
+
+    async def call(self, caller: Caller, service: str, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """One AWS operation in this process."""
+        return await self._platform.registry.call(caller, service, operation, params)
+
+    async def fetch_object(self, bucket: str, key: str, version: str | None) -> bytes:
+        """An object of S3: function code that was uploaded there."""
+        params = {"Bucket": bucket, "Key": key} | ({"VersionId": version} if version else {})
+        answer = await self.call(Caller(scope=self._platform.scope), "s3", "GetObject", params)
+        body = answer["Body"]
+        return bytes(body if isinstance(body, bytes) else await asyncio.to_thread(body.read))
+
+    def credentials(self, scope: Scope, role: str) -> tuple[str, str, str]:
+        """The key that a function's code signs with. Where any key works, its id says the account."""
+        keys = self._platform.keys
+        if keys is None:
+            return scope.account, "dayfly", "dayfly"
+        key = keys.issuer.temporary(scope.account, role, _SESSION_S)
+        return key.access_key_id, key.secret_access_key, key.session_token
+
+    async def invoke_later(self, arn: str, payload: bytes, source: str) -> Changes:
+        """An event for a function, from a topic."""
+        _, changes = self._platform.functions.enqueue(parse_arn(arn).scope, arn, payload, source=source)
+        return changes
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
+        """A message for an HTTP subscriber; the status it answers."""
+        try:
+            async with asyncio.timeout(_POST_TIMEOUT_S):
+                reply = await fetch("POST", url, list(headers.items()), body)
+        except (BackendFailed, TimeoutError) as error:
+            raise Unavailable(f"{url} did not answer: {error or 'too slow'}") from error
+        return reply.status
+
+    async def send_mail(self, to: str, subject: str, text: str) -> None:
+        """A notification by mail, into the inbox."""
+        content = {"Subject": {"Data": subject}, "Body": {"Text": {"Data": text}}}
+        params = {"Source": "no-reply@sns.amazonaws.com", "Destination": {"ToAddresses": [to]}, "Message": content}
+        await self.call(Caller(scope=self._platform.scope), "ses", "SendEmail", params)
+
+    def count(self, caller: Caller, service: str, operation: str) -> None:
+        """Meter one API request."""
+        self._platform.meter.counted(caller.scope, service, "", operation)
+
+    def verify(self, request: Any) -> Caller:
+        """Who signed a request to a gateway; raises for one that nobody signed, or not rightly."""
+        if locate.credential(request) is None:
+            raise Refused("MissingAuthenticationToken", "Missing Authentication Token", 403)
+        return self._platform.registry.identify(request)
+
+    def operator(self, request: Request) -> Caller:
+        """Who makes a control call. Under `up` only a key of the credentials file may."""
+        caller = self._platform.registry.identify(request)
+        keys = self._platform.keys
+        if keys is not None and not keys.is_operator(caller.access_key_id):
+            raise Refused("AccessDenied", "only an operator's key may make this call", 403)
+        return caller
+
+    async def companion(self, request: Request) -> Response:
+        """A request that no service of ours is meant by."""
+        scope = locate.credential(request)
+        service = locate.service_of(request, scope) or "s3"
+        try:
+            caller = self._platform.registry.identify(request, scope)
+        except Error as error:
+            return Response(403, [("Content-Type", "text/plain")], error.message.encode())
+        self.count(caller, service, request.header("x-amz-target").rpartition(".")[2] or request.method)
+        return await self._platform.companions.answer(request, service, caller.scope)
+
+    # What takes events
+
+    async def _to_function(self, scope: Scope, delivery: Delivery) -> Changes:
+        _, changes = self._platform.functions.enqueue(scope, delivery.arn, delivery.payload, source=delivery.source)
+        return changes
+
+    async def _to_queue(self, scope: Scope, delivery: Delivery) -> Changes:
+        _, changes = self._platform.queues.sending(
+            delivery.arn,
+            delivery.payload.decode(),
+            {name: Attachment("String", text) for name, text in delivery.attributes.items()},
+            group=delivery.group_id or None,
+            dedup=delivery.deduplication_id or None,
+        )
+        return changes
+
+    async def _to_topic(self, scope: Scope, delivery: Delivery) -> Changes:
+        _, changes = self._platform.topics.publishing(
+            delivery.arn,
+            delivery.payload.decode(),
+            group=delivery.group_id or None,
+            dedup=delivery.deduplication_id or None,
+        )
+        return changes
+
+    async def _to_bus(self, scope: Scope, delivery: Delivery) -> Changes:
+        entry = {
+            "EventBusName": delivery.arn,
+            "Source": delivery.event_source or delivery.source,
+            "DetailType": delivery.detail_type,
+            "Detail": delivery.payload.decode(),
+            "Resources": list(delivery.resources),
+        }
+        answer = await self.call(Caller(scope=scope), "events", "PutEvents", {"Entries": [entry]})
+        if answer.get("FailedEntryCount"):
+            raise Unsupported(f"{delivery.arn} did not take the event: {answer['Entries'][0].get('ErrorMessage')}")
+        return ()
+
+    async def _to_log_group(self, scope: Scope, delivery: Delivery) -> Changes:
+        group = parse_arn(delivery.arn).resource.removeprefix("log-group:").partition(":")[0]
+        now_ms = self._platform.clock.now_ms()
+        self._platform.logs.write(scope, group, "events", [(now_ms, delivery.payload.decode(errors="replace"))])
+        return ()

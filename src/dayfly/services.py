@@ -1,0 +1,102 @@
+"""The AWS APIs that dayfly serves itself, by botocore's names of them. Each is imported and made on its first call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from dayfly.api import Api
+
+if TYPE_CHECKING:
+    from dayfly.server import Platform
+
+
+def apis(platform: Platform) -> Mapping[str, Callable[[], Api]]:
+    """The table."""
+
+    def sqs() -> Api:
+        from dayfly.api.sqs import Sqs
+
+        return Sqs(platform.queues)
+
+    def sns() -> Api:
+        from dayfly.api.sns import Sns
+
+        return Sns(platform.topics)
+
+    def ses() -> Api:
+        from dayfly.api.ses import Ses
+
+        return Ses(platform.mail)
+
+    def sesv2() -> Api:
+        from dayfly.api.sesv2 import SesV2
+
+        return SesV2(platform.mail)
+
+    def lambda_() -> Api:
+        from dayfly.api.event_sources import EventSources
+        from dayfly.api.lambda_ import Lambda
+
+        return Lambda(
+            functions=platform.functions,
+            clock=platform.clock,
+            endpoint=platform.endpoint,
+            others=(EventSources(sources=platform.sources, functions=platform.functions),),
+        )
+
+    def apigateway() -> Api:
+        from dayfly.api.apigateway import ApiGateway
+
+        return ApiGateway(platform.gateways)
+
+    def apigatewayv2() -> Api:
+        from dayfly.api.apigatewayv2 import ApiGatewayV2
+
+        return ApiGatewayV2(platform.gateways)
+
+    def connections() -> Api:
+        from dayfly.api.connections import Connections
+
+        return Connections(platform.gateways)
+
+    def events() -> Api:
+        from dayfly.api.events import Events
+
+        return Events(buses=platform.buses, journal=platform.journal, clock=platform.clock, ids=platform.ids)
+
+    def scheduler() -> Api:
+        from dayfly.api.scheduler import Scheduler
+
+        return Scheduler(schedules=platform.schedules, journal=platform.journal)
+
+    def logs() -> Api:
+        from dayfly.api.logs import CloudWatchLogs
+
+        return CloudWatchLogs(logs=platform.logs, journal=platform.journal, clock=platform.clock)
+
+    def sts() -> Api:
+        from dayfly.api.sts import Sts
+
+        return Sts(issuer=platform.issuer)
+
+    def iam() -> Api:
+        from dayfly.api.iam import Iam
+
+        return Iam(roles=platform.roles, journal=platform.journal)
+
+    return {
+        "sqs": sqs,
+        "sns": sns,
+        "ses": ses,
+        "sesv2": sesv2,
+        "lambda": lambda_,
+        "apigateway": apigateway,
+        "apigatewayv2": apigatewayv2,
+        "apigatewaymanagementapi": connections,
+        "events": events,
+        "scheduler": scheduler,
+        "logs": logs,
+        "sts": sts,
+        "iam": iam,
+    }

@@ -249,7 +249,8 @@ def _rest_reader(operation: Operation, protocol: str) -> Read:
     shape = operation.input
     if shape is None:
         return lambda _message, _labels: {}
-    parts, read_body = rest.parts_reader(shape), _body_reader(operation.service, shape, protocol)
+    literals = frozenset(name for name, _ in parse_qsl(operation.uri.partition("?")[2], keep_blank_values=True))
+    parts, read_body = rest.parts_reader(shape, literals), _body_reader(operation.service, shape, protocol)
 
     def read(message: Message, labels: Mapping[str, str]) -> Params:
         params = read_body(message.body)

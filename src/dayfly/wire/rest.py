@@ -41,13 +41,19 @@ ReadPart = Callable[[Message, Mapping[str, str], Params], None]
 """Takes one kind of part out of a request (and its path's labels) and adds the members found."""
 
 
-def parts_reader(shape: Shape) -> list[ReadPart]:
-    """What reads everything of a request that is outside its body."""
+def parts_reader(shape: Shape, literals: frozenset[str] = frozenset()) -> list[ReadPart]:
+    """What reads everything of a request that is outside its body. `literals` are the query parameters that belong to
+    the operation's address and are no values."""
     by_place: dict[str, dict[str, Shape]] = {"uri": {}, "querystring": {}, "header": {}, "headers": {}}
     for name, member in shape.members.items():
         if member.location in by_place:
             by_place[member.location][name] = member
-    makers = {"uri": _labels, "querystring": _query, "header": _headers, "headers": _prefixed}
+    makers = {
+        "uri": _labels,
+        "querystring": lambda members: _query(members, literals),
+        "header": _headers,
+        "headers": _prefixed,
+    }
     return [makers[place](members) for place, members in by_place.items() if members]
 
 
@@ -62,7 +68,7 @@ def _labels(members: dict[str, Shape]) -> ReadPart:
     return read
 
 
-def _query(members: dict[str, Shape]) -> ReadPart:
+def _query(members: dict[str, Shape], literals: frozenset[str]) -> ReadPart:
     named: dict[str, tuple[str, bool, scalars.ReadText]] = {}
     maps: list[tuple[str, bool]] = []
     for name, member in members.items():
@@ -79,7 +85,8 @@ def _query(members: dict[str, Shape]) -> ReadPart:
         for key, text in message.query:
             field = named.get(key)
             if field is None:
-                _into_maps(maps, key, text, params)
+                if key not in literals:
+                    _into_maps(maps, key, text, params)
             elif field[1]:
                 params.setdefault(field[0], []).append(field[2](text))
             else:

@@ -360,3 +360,29 @@ async def test_bodies_beyond_the_budget_are_read_when_they_run(bench: Bench, mon
     await bench.work.idle()
     assert bench.ran == [f"{number:010}" for number in range(30)]
     assert bench.work._body_bytes == 0
+
+
+async def test_what_matches_is_forgotten(bench: Bench) -> None:
+    bench.work.start()
+    for number in range(4):
+        bench.put(str(number), due_ms=bench.clock.now_ms() + 1_000)
+    bench.journal.commit(bench.work.forget(lambda item: item.payload in (b"1", b"3")))
+    await bench.work.idle()
+    await bench.advance(5)
+    assert bench.ran == ["0", "2"]
+
+
+async def test_a_completion_that_is_no_changes_hangs_nothing(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    async def run(item: Item) -> Changes:
+        bench.ran.append(item.payload.decode())
+        return [("bad\ud800" if len(bench.ran) == 1 else "good", b"")]
+
+    bench.work.handle("clumsy", run)
+    bench.work.start()
+    bench.put("x", kind="clumsy", group="g")
+    bench.put("y", kind="clumsy", group="g")
+    await bench.work.idle()
+    assert "cannot be committed" in caplog.text
+    await bench.advance(1)
+    assert bench.ran == ["x", "x", "y"]
+    assert bench.journal.records == {"good": b""}

@@ -266,6 +266,10 @@ class Work:
             self._ended(entry)
         except JournalFailed:
             self._again_in_memory(entry)
+        except Exception as error:  # noqa: BLE001 - what the handler returned is no changes; its item must not hang
+            _complain(error, "%s %s completed with what cannot be committed", kind.name, entry.id)
+            self._lines.entries.setdefault(entry.id, entry)
+            self._again_in_memory(entry)
         finally:
             del self._running[entry]
             kind.running -= 1
@@ -294,8 +298,8 @@ class Work:
         log.error("%s %s failed %d times and is given up", kind.name, item.id, failed, exc_info=error)
         try:
             return policy.exhausted(item, error) if policy.exhausted is not None else ()
-        except Exception:  # the last resort failed: the item is kept and comes back
-            log.exception("%s %s could not be given up", kind.name, item.id)
+        except Exception as worse:  # noqa: BLE001 - the last resort failed: the item is kept and comes back
+            _complain(worse, "%s %s could not be given up", kind.name, item.id)
             return Retry(policy.delay_ms(failed))
 
     def _conclude(self, entry: Entry, item: Item, answer: Changes | Retry) -> Changes:
@@ -373,3 +377,7 @@ class Work:
             for waiter in waiters:
                 if not waiter.done():
                     waiter.set_result(None)
+
+
+def _complain(error: BaseException, sentence: str, *facts: object) -> None:
+    log.error(sentence, *facts, exc_info=error)

@@ -45,6 +45,7 @@ class Connection(asyncio.Protocol):
         "_body_size",
         "_continue_due",
         "_discarding",
+        "_head_raw",
         "_head_size",
         "_headers",
         "_in_body",
@@ -84,6 +85,7 @@ class Connection(asyncio.Protocol):
         self._body: list[bytes] = []
         self._body_size = 0
         self._head_size = 0
+        self._head_raw = 0
         self._in_head = False
         self._in_body = False
         self._keep_alive = True
@@ -125,11 +127,9 @@ class Connection(asyncio.Protocol):
             self._task.cancel()
 
     def eof_received(self) -> bool:
-        # A client may close its sending side and still wait for its answer (`nc`, HTTP/1.0).
-        if self._task is None and not self._waiting:
-            return False
-        self._keep_alive = False
-        return True
+        # A client that is gone and one that has only closed its sending side look the same; the first is the common
+        # one by far, and what it asked for must not go on running. Closing cancels it.
+        return False
 
     def pause_writing(self) -> None:
         if self._unsent is None:
@@ -158,10 +158,10 @@ class Connection(asyncio.Protocol):
             return
         if self._in_body:
             self.deadline = self._listener.now + self._limits.body_s
-        elif in_head and self._in_head:
+        elif self._in_head:
             # The parser tells of a header only once it is whole: an endless one shows in the bytes alone.
-            self._head_size += len(data)
-            if self._head_size > self._limits.head_bytes:
+            self._head_raw += len(data) if in_head else len(data) - data.rfind(b"\r\n\r\n") - 1
+            if self._head_raw > self._limits.head_bytes:
                 self._refuse(431, self._too_large_head())
 
     # -- httptools ---------------------------------------------------------------------------------------------------
@@ -170,7 +170,7 @@ class Connection(asyncio.Protocol):
         self._url = b""
         self._headers = []
         self._body = []
-        self._body_size = self._head_size = 0
+        self._body_size = self._head_size = self._head_raw = 0
         self._in_head = True
         self.deadline = self._listener.now + self._limits.head_s
 

@@ -25,8 +25,6 @@ class Request:
         "raw_path",
         "raw_query",
         "scheme",
-        "service",
-        "signed_target",
         "target",
         "version",
     )
@@ -50,8 +48,6 @@ class Request:
         self.port = port  # of the listener that took it
         self.scheme = scheme
         self.version = "1.1"  # of HTTP
-        self.service = ""  # the AWS service it is for, where its address says so
-        self.signed_target = target  # what a signature is over, where routing has moved the request
         self.raw_path, _, self.raw_query = target.partition("?")
 
     def header(self, name: str, default: str = "") -> str:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple, Protocol
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import msgspec
 
@@ -28,7 +28,7 @@ _HOST = re.compile(r"^(?P<id>[a-z0-9]+)\.(?P<kind>execute-api|lambda-url)\.", re
 _PATH = re.compile(r"^/_aws/execute-api/(?P<api>[^/]+)/(?P<stage>[^/]+)(?P<path>/.*)?$")
 _USER_REQUEST = re.compile(r"^/restapis/(?P<api>[^/]+)/(?P<stage>[^/]+)/_user_request_(?P<path>/.*)?$")
 _URL_PATH = re.compile(r"^/_aws/lambda-url/(?P<id>[^/]+)(?P<path>/.*)?$")
-_CONNECTION = re.compile(r"^(?:/[^/]+)?/@connections/(?P<id>[^/]+)/?$")
+_CONNECTION = re.compile(r"^(?:/[^/]+)?/(?:@|%40)connections/(?P<id>[^/]+)/?$")
 _INVOKE = re.compile(r"^/2015-03-31/functions/[^/]+/invocations/?$|^/2014-11-13/functions/[^/]+/invoke-async/?$")
 
 
@@ -73,9 +73,8 @@ class Router:
             return _response(await self._gateways.url(*url))
         destination = destination_of(request)
         connection = _CONNECTION.match(destination.path if destination else path)
-        if connection is not None:
-            request = _connection_call(request, connection["id"])
-        elif destination is not None:
+        # `wire` finds the operation behind the stage: the request stays as it was signed.
+        if destination is not None and connection is None:
             return _response(await self._gateways.answer(request, *destination))
         answer = await self._aws(request)
         if answer is not None:
@@ -195,7 +194,7 @@ def _url_of(request: Request) -> tuple[Request, str] | None:
 
 
 def _moved(request: Request, path: str) -> Request:
-    """The same request at another path. `signed_target` keeps what the client signed."""
+    """The same request at another path."""
     target = f"{path}?{request.raw_query}" if request.raw_query else path
     moved = Request(
         request.method,
@@ -207,14 +206,6 @@ def _moved(request: Request, path: str) -> Request:
         scheme=request.scheme,
     )
     moved.version = request.version
-    moved.signed_target = request.signed_target
-    return moved
-
-
-def _connection_call(request: Request, connection_id: str) -> Request:
-    """An @connections call without the stage in front, as the service's model has it."""
-    moved = _moved(request, f"/@connections/{quote(unquote(connection_id), safe='')}")
-    moved.service = "apigatewaymanagementapi"
     return moved
 
 

@@ -13,7 +13,7 @@ SOURCE = ROOT / "src" / "dayfly"
 
 FOUNDATION = {"errors", "clock", "ids", "limits", "identity"}
 DOMAIN = {
-    "functions", "gateways", "identity", "logs", "mail", "meter", "queues", "schedules", "stacks", "targets", "topics",
+    "buses", "functions", "gateways", "identity", "logs", "mail", "meter", "queues", "schedules", "stacks", "targets", "topics",
     "work",
 }  # fmt: skip
 # What each package may import of ours, besides itself. Packages that are not here (cli, console, server …) may all.

@@ -1,7 +1,8 @@
 """From a function's configuration to all that the pool needs to start it.
 
 The variables are those of https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html. The pool adds what
-belongs to a single environment: AWS_LAMBDA_LOG_STREAM_NAME, AWS_LAMBDA_RUNTIME_API, AWS_LAMBDA_INITIALIZATION_TYPE.
+belongs to a single environment or depends on where code and layers are seen there: the log stream, the runtime API's
+address, PATH, LD_LIBRARY_PATH, PYTHONPATH, NODE_PATH.
 """
 
 from __future__ import annotations
@@ -15,8 +16,6 @@ from dayfly.functions.model import Code, Configuration
 from dayfly.functions.names import LayerName, read_layer
 from dayfly.identity import Scope
 from dayfly.runtime import Spec
-
-_LIBRARIES = "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
 
 Credentials = Callable[[Scope, str], tuple[str, str, str]]
 """(scope, role ARN) → access key id, secret key, session token for code that runs in this scope."""
@@ -100,9 +99,6 @@ class Specs:
         return {
             "LANG": "en_US.UTF-8",
             "TZ": ":UTC",
-            "PATH": "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin",
-            "LD_LIBRARY_PATH": _LIBRARIES,
-            **_search_paths(configuration),
             **self._platform_environment,
             "AWS_ENDPOINT_URL": self._endpoint,
             **configuration.environment,
@@ -124,19 +120,6 @@ class Specs:
 
 def log_group_of(name: str, configuration: Configuration) -> str:
     return configuration.log_group or f"/aws/lambda/{name}"
-
-
-def _search_paths(configuration: Configuration) -> dict[str, str]:
-    runtime = configuration.runtime
-    if configuration.family == "python":
-        return {"PYTHONPATH": f"/opt/python/lib/{runtime}/site-packages:/opt/python:/var/runtime"}
-    if configuration.family == "node":
-        major = runtime.removeprefix("nodejs").removesuffix(".x")
-        return {
-            "NODE_PATH": f"/opt/nodejs/node{major}/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules"
-            ":/var/runtime:/var/task"
-        }
-    return {}
 
 
 def _related(mounted: Path, changed: Path) -> bool:

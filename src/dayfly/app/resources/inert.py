@@ -22,7 +22,7 @@ class _Everything(frozenset[str]):
 
 
 class Inert:
-    """`ref` and `attributes` are templates: {name} the given or made-up name, {id} 17 hex digits, {account}, {region}."""
+    """`ref` and `attributes` are templates: {name} given or made up, {id} 17 hex digits, {account}, {region}."""
 
     known: frozenset[str] = frozenset()
     ignored: frozenset[str] = _Everything()

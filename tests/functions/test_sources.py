@@ -27,7 +27,7 @@ class Functions:
     def __init__(self):
         self.events = []
         self.running = self.most_running = 0
-        self.play = lambda event: {}
+        self.play = lambda _: {}
         self.gate = None
 
     async def invoke(self, scope, name, payload, *, source):
@@ -112,10 +112,10 @@ async def test_the_event_is_shaped_as_on_aws(world):
 
 async def test_messages_of_a_failed_batch_return_after_their_visibility_timeout(world):
     await world.join()
-    world.functions.play = lambda event: "error"
+    world.functions.play = lambda _: "error"
     await world.send("1")
     assert world.functions.events == [["1"]]
-    world.functions.play = lambda event: {}
+    world.functions.play = lambda _: {}
     world.clock.advance(30)
     await turns()
     assert world.functions.events == [["1"], ["1"]]
@@ -150,7 +150,7 @@ async def test_only_the_reported_failures_return(world):
 )
 async def test_a_report_that_makes_no_sense_fails_the_batch(world, answer, left):
     await world.join(partial=True)
-    world.functions.play = lambda event: answer
+    world.functions.play = lambda _: answer
     await world.send("x")
     assert len(world.queue) == left
 
@@ -197,9 +197,9 @@ async def test_messages_that_no_filter_wants_are_deleted(world):
 
 async def test_a_throttled_batch_is_tried_again(world):
     await world.join()
-    world.functions.play = lambda event: TooManyRequests()
+    world.functions.play = lambda _: TooManyRequests()
     await world.send("x")
-    world.functions.play = lambda event: {}
+    world.functions.play = lambda _: {}
     world.clock.advance(1)
     await turns()
     assert len(world.queue) == 0
@@ -207,12 +207,12 @@ async def test_a_throttled_batch_is_tried_again(world):
 
 async def test_a_missing_function_or_queue_does_not_end_the_poller(world):
     await world.join()
-    world.functions.play = lambda event: FunctionNotFound("f")
+    world.functions.play = lambda _: FunctionNotFound("f")
     await world.send("x")
     assert len(world.queue) == 1
     await world.queues.delete_queue(world.queue)
     await turns()
-    world.functions.play = lambda event: {}
+    world.functions.play = lambda _: {}
     world.queue = await world.queues.create(HERE, "jobs")
     world.clock.advance(5)
     await world.send("y")

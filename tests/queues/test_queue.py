@@ -14,7 +14,7 @@ NOW = 1_700_000_000_000
 IDS = SeededIds()
 
 
-def make(name="jobs", find=lambda arn: None, journal=None, **given):
+def make(name="jobs", find=lambda _: None, journal=None, **given):
     if name.endswith(".fifo"):
         given = {"FifoQueue": "true"} | given
     record = QueueRecord(

@@ -52,7 +52,8 @@ def test_files_are_read_and_addressed(tmp_path: Path) -> None:
     (tmp_path / "a.yml").write_text("top: {in: '${self:custom.n}'}\n")
     (tmp_path / "b.json").write_text('{\n\t"k": [1, {"z": "json"}]\n}')
     (tmp_path / "c.txt").write_text("text\n")
-    text = "custom:\n  n: 7\n  x: ['${file(./a.yml):top.in}', '${file(b.json):k.1.z}', '${file(c.txt)}', '${file(no.yml), 1}']"
+    wanted = "['${file(./a.yml):top.in}', '${file(b.json):k.1.z}', '${file(c.txt)}', '${file(no.yml), 1}']"
+    text = f"custom:\n  n: 7\n  x: {wanted}"
     assert resolve(tmp_path, text) == [7, "json", "text", 1]
 
 
@@ -83,8 +84,8 @@ def test_doors_answer_for_what_is_outside(tmp_path: Path) -> None:
         stack_output=lambda region, stack, output: f"{region}.{stack}.{output}",
         s3=lambda bucket, key: f"{bucket}+{key}",
     )
-    text = "custom:\n  x: ['${ssm:/a/b~true}', '${ssm(eu-west-1):/a}', '${cf:st.Out}', '${cf(eu-west-1):st.Out}', '${s3:b/k/l}']"
-    assert resolve(tmp_path, text, doors=doors) == [
+    wanted = "['${ssm:/a/b~true}', '${ssm(eu-west-1):/a}', '${cf:st.Out}', '${cf(eu-west-1):st.Out}', '${s3:b/k/l}']"
+    assert resolve(tmp_path, f"custom:\n  x: {wanted}", doors=doors) == [
         "us-east-1/a/b", "eu-west-1/a", "us-east-1.st.Out", "eu-west-1.st.Out", "b+k/l",
     ]  # fmt: skip
 

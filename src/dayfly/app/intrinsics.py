@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from dayfly.app.resources import Physical
-from dayfly.app.yaml import ApplicationError, Map, Mark, Seq, mark_of
+from dayfly.app.yaml import ApplicationError, Mark, mark_of
 from dayfly.identity.names import Scope, partition_of
 
 NO_VALUE: Any = type("NoValue", (), {"__repr__": lambda _: "AWS::NoValue"})()
@@ -165,7 +165,8 @@ def _sub(self: Intrinsics, argument: Any, mark: Mark | None) -> Any:
         if name in variables:
             return _text(self.resolve(variables[name], mark))
         if "." in name and self._pseudo(name) is None:
-            return _text(self.attribute(*name.split(".", 1), mark))
+            owner, attribute = name.split(".", 1)
+            return _text(self.attribute(owner, attribute, mark))
         return _text(self.ref(name, mark))
 
     return self._dynamic(_SUB.sub(value, str(text)))
@@ -295,23 +296,35 @@ _FUNCTIONS: dict[str, Callable[[Intrinsics, Any, Mark | None], Any]] = {
 
 
 def references(node: Any) -> Iterator[str]:
-    """The names that a node refers to: resources and parameters alike."""
-    if isinstance(node, Map | dict):
+    """The names that a node refers to: resources, parameters and pseudo parameters alike."""
+    return (name for name, _ in marked_references(node, None))
+
+
+def marked_references(node: Any, mark: Mark | None) -> Iterator[tuple[str, Mark | None]]:
+    """The names that a node refers to, and where."""
+    if isinstance(node, dict):
         for key, value in node.items():
+            here = mark_of(node, key) or mark
             if key == "Ref" and isinstance(value, str):
-                yield value
+                yield value, here
             elif key == "Fn::GetAtt" and value:
-                yield value.split(".")[0] if isinstance(value, str) else str(value[0])
-            elif key == "Fn::Sub":
-                text, variables = (value, {}) if isinstance(value, str) else (value[0], value[1])
-                yield from references(variables)
-                names = (match[2].strip().split(".")[0] for match in _SUB.finditer(str(text)) if not match[1])
-                yield from (name for name in names if name not in variables)
+                yield (value.split(".")[0] if isinstance(value, str) else str(value[0])), here
+            elif key == "Fn::Sub" and isinstance(value, str | list) and value:
+                yield from _sub_references(value, here)
             else:
-                yield from references(value)
-    elif isinstance(node, Seq | list):
-        for item in node:
-            yield from references(item)
+                yield from marked_references(value, here)
+    elif isinstance(node, list):
+        for index, item in enumerate(node):
+            yield from marked_references(item, mark_of(node, index) or mark)
+
+
+def _sub_references(argument: Any, mark: Mark | None) -> Iterator[tuple[str, Mark | None]]:
+    text, variables = (argument, {}) if isinstance(argument, str) else (argument[0], argument[1])
+    yield from marked_references(variables, mark)
+    for match in _SUB.finditer(str(text)):
+        name = match[2].strip()
+        if not match[1] and name not in variables:
+            yield (name if name.startswith("AWS::") else name.split(".")[0]), mark
 
 
 def in_order(resources: Mapping[str, Any], origins: Mapping[str, Mark]) -> list[str]:

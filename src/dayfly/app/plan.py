@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from dayfly.app.intrinsics import Intrinsics, dependencies, in_order
+from dayfly.app.intrinsics import Intrinsics, dependencies, in_order, marked_references
 from dayfly.app.resources import Physical, ResourceType
 from dayfly.app.yaml import ApplicationError, Mark, mark_of
 from dayfly.stacks import Resource
@@ -99,7 +99,17 @@ def wanted_resources(intrinsics: Intrinsics) -> dict[str, Any]:
         for need in [missing] if isinstance(missing, str) else missing:
             if need not in resources:
                 raise ApplicationError.at(f"{key} depends on {need}, which is not there", mark_of(resource))
+        _check_names(intrinsics, key, resource)
     return wanted
+
+
+def _check_names(intrinsics: Intrinsics, key: str, resource: Mapping[str, Any]) -> None:
+    """Every name is known, before anything is begun."""
+    template = intrinsics.template
+    known = {*(template.get("Resources") or {}), *(template.get("Parameters") or {})}
+    for name, mark in marked_references(resource.get("Properties"), mark_of(resource)):
+        if name not in known and not name.startswith("AWS::"):
+            raise ApplicationError.at(f"{key} names {name}, which is neither a resource nor a parameter", mark)
 
 
 def give_existing(intrinsics: Intrinsics, existing: Mapping[str, Resource]) -> None:

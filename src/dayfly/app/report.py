@@ -1,7 +1,7 @@
-"""The compatibility report: everything of an application that has no effect here, by file and line.
+"""The compatibility report: what of an application has no effect here, by file and line.
 
-`ignored`: read, understood, and without effect on this platform (a VPC, a tracing mode). `unsupported`: it would have an
-effect on AWS that is missing here. `warning`: something that works, and that its owner may want to know.
+`ignored`: read, understood, and without effect on this platform (a VPC, a tracing mode). `unsupported`: it would have
+an effect on AWS that is missing here. `warning`: something that works, and that its owner may want to know.
 """
 
 from __future__ import annotations

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from dayfly.app.application import Application, FunctionName
 from dayfly.app.code import CodeSource
 from dayfly.app.report import Report
@@ -52,12 +54,24 @@ def load(file: Path, template: Map, options: Options, doors: Doors, name: str | 
         path=file,
         template=expanded,
         parameters=parameters,
-        code={key: source for key, source in code.items() if key in expanded["Resources"] or source.kind == "layer"},
+        code=_code_by_expanded_id(code, expanded["Resources"]),
         functions=functions,
         origins=origins,
         items=tuple(report.items),
         files=tuple(sorted(files)),
     )
+
+
+def _code_by_expanded_id(code: Mapping[str, CodeSource], resources: Mapping[str, Any]) -> dict[str, CodeSource]:
+    """SAM puts a hash behind the ids of layers; the placeholder of the code path still tells whose code it is."""
+    found: dict[str, CodeSource] = {}
+    for logical_id, resource in resources.items():
+        properties = resource.get("Properties")
+        place = (properties.get("Code") or properties.get("Content")) if isinstance(properties, Mapping) else None
+        source = code.get(str(place.get("S3Key"))) if isinstance(place, Mapping) else None
+        if source is not None:
+            found[logical_id] = msgspec.structs.replace(source, logical_id=logical_id)
+    return found
 
 
 def stack_name(file: Path) -> str:
@@ -88,9 +102,9 @@ def _check(template: Map, transforms: list[str], report: Report) -> None:
 
 
 def parameters_of(template: Map, options: Options, doors: Doors, report: Report) -> dict[str, str]:
-    """A value for every parameter: given, then the default; of SSM types, what the named parameter holds.
+    """A value for every parameter: given, else the default; of SSM types, what that names.
 
-    One without any value gets a made-up one and a warning, as most are passwords, names and addresses of no matter here.
+    One without any value gets a made-up one and a warning: most are passwords, names and addresses.
     """
     values: dict[str, str] = {}
     section = template.get("Parameters") or {}
@@ -217,7 +231,7 @@ def _translate(file: Path, template: Map, parameters: Mapping[str, str], options
     session = boto3.session.Session(region_name=options.region)
     translator = Translator(None, Parser(), boto_session=session)
     try:
-        expanded = translator.translate(plain, dict(parameters), get_managed_policy_map=lambda: {})
+        expanded = translator.translate(plain, dict(parameters), get_managed_policy_map=dict)
     except InvalidDocumentException as error:
         raise _as_ours(file, template, error) from error
     return _marked(expanded, template)

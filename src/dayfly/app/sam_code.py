@@ -61,7 +61,7 @@ def code_of(
     path = (directory / given).resolve()
     if not path.exists():
         report.warning(f"the code of {logical_id} ({given}) does not exist yet", mark)
-    return _source(logical_id, kind, path, runtime, handler, resource, directory, mark, report)
+    return _source(logical_id, kind, path, runtime, handler, resource, mark, report)
 
 
 def _inline(properties: Map, key: str) -> str | None:
@@ -84,7 +84,7 @@ def _set(properties: Map, key: str, logical_id: str, resource_type: str) -> None
 
 
 def _source(
-    logical_id: str, kind: Any, path: Path, runtime: str, handler: str, resource: Map, directory: Path,
+    logical_id: str, kind: Any, path: Path, runtime: str, handler: str, resource: Map,
     mark: Mark | None, report: Report,
 ) -> CodeSource:  # fmt: skip
     metadata = resource.get("Metadata") or {}

@@ -1,4 +1,4 @@
-"""Python packages of a requirements.txt, Pipfile, poetry.lock or uv.lock, for the interpreter that runs functions here."""
+"""Python packages of a manifest (requirements.txt, Pipfile, a lock file), for the interpreter that runs functions."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def handler(event: dict[str, Any], context: Any) -> Any:
     answered: dict[str, Any] = {}
     written = io.BytesIO()
 
-    def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:  # noqa: ARG001 - WSGI's own
         answered.update(status=status, headers=headers)
         return written.write
 

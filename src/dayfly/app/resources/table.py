@@ -1,4 +1,4 @@
-"""All resource types that exist here, by CloudFormation name; a service's module is imported when it is first asked for."""
+"""All resource types that exist here, by CloudFormation name; a module is imported when it is first asked for."""
 
 from __future__ import annotations
 

@@ -10,12 +10,16 @@ from dayfly.app.serverless import constructs, events, functions, naming, plugins
 from dayfly.app.serverless.service import Function, Service, merge
 from dayfly.app.yaml import ApplicationError, Map, mark_of
 
-_KNOWN = frozenset(
-    "service provider functions resources custom plugins package layers frameworkVersion configValidationMode params "
-    "stages useDotenv constructs variablesResolutionMode unresolvedVariablesNotificationMode deprecationNotificationMode "
-    "disabledDeprecations build console".split()
-)
-_WITHOUT_EFFECT = frozenset("org app tenant dashboard projectDir licenseKey enableLocalInstallationFallback".split())
+_KNOWN_WORDS = """
+service provider functions resources custom plugins package layers frameworkVersion configValidationMode params
+stages useDotenv constructs variablesResolutionMode unresolvedVariablesNotificationMode
+deprecationNotificationMode disabledDeprecations build console
+"""
+_KNOWN = frozenset(_KNOWN_WORDS.split())
+_WITHOUT_EFFECT_WORDS = """
+org app tenant dashboard projectDir licenseKey enableLocalInstallationFallback
+"""
+_WITHOUT_EFFECT = frozenset(_WITHOUT_EFFECT_WORDS.split())
 
 
 def compile_service(service: Service) -> dict[str, Any]:

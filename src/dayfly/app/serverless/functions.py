@@ -13,23 +13,26 @@ from dayfly.app.serverless import naming, packaging
 from dayfly.app.serverless.service import Function, Service
 from dayfly.app.yaml import ApplicationError, mark_of
 
-_HANDLED = frozenset(
-    "handler name runtime memorySize timeout environment events layers tags description package url httpApi role "
-    "reservedConcurrency onError ephemeralStorageSize architecture destinations maximumRetryAttempts maximumEventAge "
-    "iamRoleStatements iamRoleStatementsName iamRoleStatementsInherit condition dependsOn module image build".split()
-)
-_IGNORED = frozenset(
-    "vpc tracing kmsKeyArn awsKmsKeyArn versionFunction logRetentionInDays disableLogs snapStart provisionedConcurrency "
-    "runtimeManagement warmup logs logDataProtectionPolicy tenancy recursiveLoop".split()
-)
-_PROVIDER_HANDLED = frozenset(
-    "name runtime stage region profile memorySize timeout environment tags stackTags layers iam iamRoleStatements role "
-    "apiGateway httpApi websocketsApiName websocketsApiRouteSelectionExpression apiName apiKeys usagePlan stackName "
-    "architecture iamManagedPolicies rolePermissionsBoundary cfnRole deploymentBucket deploymentPrefix deploymentMethod "
-    "versionFunctions lambdaHashingVersion endpointType s3 variableSyntax minimumCompressionSize accountId description "
-    "stackParameters notificationArns eventBridge disableRollback rollbackConfiguration disableDefaultOutputExportNames "
-    "websocketsDescription sqs payload".split()
-)
+_HANDLED_WORDS = """
+handler name runtime memorySize timeout environment events layers tags description package url httpApi role
+reservedConcurrency onError ephemeralStorageSize architecture destinations maximumRetryAttempts maximumEventAge
+iamRoleStatements iamRoleStatementsName iamRoleStatementsInherit condition dependsOn module image build
+"""
+_HANDLED = frozenset(_HANDLED_WORDS.split())
+_IGNORED_WORDS = """
+vpc tracing kmsKeyArn awsKmsKeyArn versionFunction logRetentionInDays disableLogs snapStart provisionedConcurrency
+runtimeManagement warmup logs logDataProtectionPolicy tenancy recursiveLoop
+"""
+_IGNORED = frozenset(_IGNORED_WORDS.split())
+_PROVIDER_HANDLED_WORDS = """
+name runtime stage region profile memorySize timeout environment tags stackTags layers iam iamRoleStatements role
+apiGateway httpApi websocketsApiName websocketsApiRouteSelectionExpression apiName apiKeys usagePlan stackName
+architecture iamManagedPolicies rolePermissionsBoundary cfnRole deploymentBucket deploymentPrefix deploymentMethod
+versionFunctions lambdaHashingVersion endpointType s3 variableSyntax minimumCompressionSize accountId description
+stackParameters notificationArns eventBridge disableRollback rollbackConfiguration disableDefaultOutputExportNames
+websocketsDescription sqs payload
+"""
+_PROVIDER_HANDLED = frozenset(_PROVIDER_HANDLED_WORDS.split())
 
 
 def compile_function(service: Service, function: Function) -> None:

@@ -47,7 +47,7 @@ def code_of(service: Service, function: Function) -> CodeSource:
     if runtime.startswith("python"):
         return plugins.python_code(service, function, source)
     if runtime.startswith("nodejs"):
-        return _node_code(service, function, source)
+        return _node_code(service, source)
     return source
 
 
@@ -56,7 +56,7 @@ def _patterns(package: Mapping[str, Any]) -> list[str]:
     return [*excluded, *(package.get("include") or []), *map(str, package.get("patterns") or [])]
 
 
-def _node_code(service: Service, function: Function, source: CodeSource) -> CodeSource:
+def _node_code(service: Service, source: CodeSource) -> CodeSource:
     entry = _entry(service.directory, source.handler)
     typed = entry is not None and entry.suffix in (".ts", ".tsx", ".mts", ".cts")
     compiled = entry is not None and (typed or plugins.bundles(service))
@@ -87,13 +87,12 @@ def layer_of(
         service.report.warning(
             f"the layer {key} names {definition.get('path') or artifact}, which does not exist", mark
         )
-    method = "archive" if path.is_file() else "plain"
     return CodeSource(
         logical_id=logical_id,
         kind="layer",
-        method=method,
+        method="archive" if path.is_file() else "plain",
         path=path,
-        patterns=tuple(_patterns(package)),  # type: ignore[arg-type]
+        patterns=tuple(_patterns(package)),
     )
 
 

@@ -15,42 +15,47 @@ from dayfly.app.code import CodeSource
 from dayfly.app.serverless.service import Function, Service
 from dayfly.app.yaml import ApplicationError, mark_of
 
-HARMLESS = frozenset(
-    """
-    serverless-offline serverless-offline-sns serverless-offline-sqs serverless-offline-sqs-external serverless-offline-ses
-    serverless-offline-ses-v2 serverless-offline-s3 serverless-offline-ssm serverless-offline-dynamodb-streams
-    serverless-offline-kinesis serverless-offline-scheduler serverless-offline-schedule serverless-offline-lambda
-    serverless-offline-watcher serverless-offline-aws-eventbridge serverless-offline-local-authorizers-plugin
-    serverless-offline-python serverless-offline-direct-lambda serverless-offline-edge-lambda serverless-plugin-offline-dynamodb-stream
-    serverless-dynamodb-local serverless-dynamodb serverless-dynamodb-client serverless-dynamodb-seed serverless-localstack serverless-s3-local
-    serverless-prune-plugin serverless-iam-roles-per-function serverless-export-env serverless-export-outputs
-    serverless-domain-manager serverless-plugin-canary-deployments serverless-plugin-tracing serverless-aws-documentation
-    serverless-openapi-documentation serverless-openapi-documenter serverless-auto-swagger serverless-plugin-optimize
-    serverless-plugin-warmup serverless-plugin-split-stacks serverless-plugin-log-retention serverless-plugin-aws-alerts
-    serverless-plugin-datadog serverless-plugin-lumigo serverless-sentry serverless-deployment-bucket serverless-latest-layer-version
-    serverless-hooks-plugin serverless-plugin-scripts serverless-scriptable-plugin serverless-stack-output serverless-vpc-discovery
-    serverless-layers serverless-package-common serverless-plugin-git-variables serverless-plugin-bind-deployment-id
-    serverless-plugin-resource-tagging serverless-plugin-lambda-dead-letter serverless-plugin-common-excludes
-    serverless-plugin-include-dependencies serverless-plugin-monorepo serverless-plugin-diff serverless-plugin-ifelse
-    serverless-pseudo-parameters serverless-cloudformation-sub-variables serverless-deployment-environment
-    serverless-aws-resource-names serverless-plugin-cloudwatch-dashboard serverless-plugin-reducer
-    serverless-associate-waf serverless-certificate-creator serverless-create-global-dynamodb-table serverless-plugin-test-helper
-    serverless-jest-plugin serverless-mocha-plugin serverless-artillery serverless-disable-request-validators
-    serverless-better-credentials serverless-cloudside-plugin serverless-newrelic-lambda-layers serverless-webpack-prisma
-    serverless-analyze-bundle-plugin serverless-plugin-chrome serverless-dotenv-plugin serverless-apigw-binary
-    serverless-python-requirements serverless-wsgi serverless-esbuild serverless-webpack serverless-bundle
-    serverless-plugin-typescript serverless-babel-plugin serverless-tscpaths serverless-parcel serverless-plugin-esbuild serverless-lift
-    serverless-websockets-plugin serverless-webpack-layers serverless-plugin-ncc
-    """.split()
-)
+_HARMLESS_WORDS = """
+serverless-offline serverless-offline-sns serverless-offline-sqs serverless-offline-sqs-external serverless-
+offline-ses serverless-offline-ses-v2 serverless-offline-s3 serverless-offline-ssm serverless-offline-dynamodb-
+streams serverless-offline-kinesis serverless-offline-scheduler serverless-offline-schedule serverless-offline-
+lambda serverless-offline-watcher serverless-offline-aws-eventbridge serverless-offline-local-authorizers-plugin
+serverless-offline-python serverless-offline-direct-lambda serverless-offline-edge-lambda serverless-plugin-
+offline-dynamodb-stream serverless-dynamodb-local serverless-dynamodb serverless-dynamodb-client serverless-
+dynamodb-seed serverless-localstack serverless-s3-local serverless-prune-plugin serverless-iam-roles-per-function
+serverless-export-env serverless-export-outputs serverless-domain-manager serverless-plugin-canary-deployments
+serverless-plugin-tracing serverless-aws-documentation serverless-openapi-documentation serverless-openapi-
+documenter serverless-auto-swagger serverless-plugin-optimize serverless-plugin-warmup serverless-plugin-split-
+stacks serverless-plugin-log-retention serverless-plugin-aws-alerts serverless-plugin-datadog serverless-plugin-
+lumigo serverless-sentry serverless-deployment-bucket serverless-latest-layer-version serverless-hooks-plugin
+serverless-plugin-scripts serverless-scriptable-plugin serverless-stack-output serverless-vpc-discovery
+serverless-layers serverless-package-common serverless-plugin-git-variables serverless-plugin-bind-deployment-id
+serverless-plugin-resource-tagging serverless-plugin-lambda-dead-letter serverless-plugin-common-excludes
+serverless-plugin-include-dependencies serverless-plugin-monorepo serverless-plugin-diff serverless-plugin-ifelse
+serverless-pseudo-parameters serverless-cloudformation-sub-variables serverless-deployment-environment serverless-
+aws-resource-names serverless-plugin-cloudwatch-dashboard serverless-plugin-reducer serverless-associate-waf
+serverless-certificate-creator serverless-create-global-dynamodb-table serverless-plugin-test-helper serverless-
+jest-plugin serverless-mocha-plugin serverless-artillery serverless-disable-request-validators serverless-better-
+credentials serverless-cloudside-plugin serverless-newrelic-lambda-layers serverless-webpack-prisma serverless-
+analyze-bundle-plugin serverless-plugin-chrome serverless-dotenv-plugin serverless-apigw-binary serverless-python-
+requirements serverless-wsgi serverless-esbuild serverless-webpack serverless-bundle serverless-plugin-typescript
+serverless-babel-plugin serverless-tscpaths serverless-parcel serverless-plugin-esbuild serverless-lift
+serverless-websockets-plugin serverless-webpack-layers serverless-plugin-ncc
+"""
+HARMLESS = frozenset(_HARMLESS_WORDS.split())
 """Those whose whole meaning is here already (tools for local work or for AWS accounts), or is given below."""
-BUNDLERS = frozenset(
-    "serverless-esbuild serverless-plugin-esbuild serverless-webpack serverless-bundle serverless-plugin-typescript "
-    "serverless-babel-plugin serverless-parcel serverless-plugin-ncc".split()
-)
+_BUNDLERS_WORDS = """
+serverless-esbuild serverless-plugin-esbuild serverless-webpack serverless-bundle serverless-plugin-typescript
+serverless-babel-plugin serverless-parcel serverless-plugin-ncc
+"""
+BUNDLERS = frozenset(_BUNDLERS_WORDS.split())
 _EFFECTIVE = BUNDLERS | {
-    "serverless-python-requirements", "serverless-wsgi", "serverless-lift", "serverless-dotenv-plugin", "serverless-apigw-binary",
-}  # fmt: skip
+    "serverless-python-requirements",
+    "serverless-wsgi",
+    "serverless-lift",
+    "serverless-dotenv-plugin",
+    "serverless-apigw-binary",
+}
 
 
 def names_in(value: Any) -> list[str]:

@@ -55,9 +55,7 @@ class Resolver:
         for key in filter(None, path.replace("[", ".").replace("]", "").split(".")):
             if isinstance(node, str):
                 node = self._text(node, here)
-            if isinstance(node, Map) and key in node:
-                node, here = node[key], here.below(node, key)
-            elif isinstance(node, Mapping) and key in node:
+            if isinstance(node, Mapping) and key in node:
                 node, here = node[key], here.below(node, key)
             elif isinstance(node, list) and key.isdigit() and int(key) < len(node):
                 node, here = node[int(key)], here.below(node, int(key))

@@ -2,6 +2,7 @@
 
 Reference: https://www.serverless.com/framework/docs/guides/variables
 """
+# ruff: noqa: ARG001 - one signature for all sources
 
 from __future__ import annotations
 
@@ -167,7 +168,9 @@ def _git(resolver: Resolver, params: str, address: str, place: Place) -> Any:
     }
     if address not in commands:
         raise Unresolved(f"git has no {address!r}")
-    done = subprocess.run(["git", *commands[address]], cwd=resolver.directory, capture_output=True, text=True)  # noqa: S603, S607
+    done = subprocess.run(
+        ["git", *commands[address]], cwd=resolver.directory, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise Unresolved("the application is not in a git repository")
     return done.stdout.strip()
@@ -204,7 +207,7 @@ def _file(resolver: Resolver, params: str, address: str, place: Place) -> Any:
 
 
 _EVALUATE = """
-const [file, address, given] = process.argv.slice(1);
+const [file, address, given, answer] = process.argv.slice(1);
 const options = JSON.parse(given);
 const say = console.log; console.log = console.error;
 const run = async (value, owner) => typeof value === "function"
@@ -213,16 +216,18 @@ const run = async (value, owner) => typeof value === "function"
 (async () => {
   let loaded;
   try { loaded = require(file); } catch (error) {
-    if (error.code !== "ERR_REQUIRE_ESM" && !/Cannot use import|Unexpected token 'export'/.test(error.message)) throw error;
+    const module = /Cannot use import|Unexpected token 'export'/.test(error.message);
+    if (error.code !== "ERR_REQUIRE_ESM" && !module) throw error;
     loaded = await import(require("url").pathToFileURL(file));
   }
-  if (loaded && loaded.default !== undefined && (loaded.__esModule || String(loaded) === "[object Module]")) loaded = loaded.default;
+  const namespace = loaded && (loaded.__esModule || String(loaded) === "[object Module]");
+  if (namespace && loaded.default !== undefined) loaded = loaded.default;
   let value = await run(loaded, loaded);
   for (const key of address.split(".").filter(Boolean)) {
     if (value === null || value === undefined) break;
     value = await run(value[key], value);
   }
-  require("fs").writeSync(3, JSON.stringify({value: value === undefined ? null : value}));
+  require("fs").writeSync(Number(answer), JSON.stringify({value: value === undefined ? null : value}));
   process.exit(0);
 })().catch(error => { console.error(String(error && error.message || error)); process.exit(1); });
 """
@@ -244,16 +249,16 @@ def evaluate(path: Path, options: Options, address: str = "") -> Any:
     given = json.dumps({"stage": options.stage, "region": options.region, **dict(options.opt)})
     with tempfile.TemporaryFile() as answer:
         # The result has a channel of its own: what the file prints must not be taken for it.
-        script = ["-c", 'exec node -e "$0" "$@" 3>&"$ANSWER_FD"', _EVALUATE, str(target), address, given]
-        environment = {**os.environ, **dict(options.environment), "ANSWER_FD": str(answer.fileno())}
+        command = ["node", "-e", _EVALUATE, str(target), address, given, str(answer.fileno())]
         try:
             done = subprocess.run(
-                ["bash", *script],  # noqa: S603, S607
+                command,
                 cwd=path.parent,
                 capture_output=True,
                 text=True,
                 timeout=_NODE_TIMEOUT_S,
-                env=environment,
+                env={**os.environ, **dict(options.environment)},
+                check=False,
                 pass_fds=[answer.fileno()],
             )
         except (OSError, subprocess.TimeoutExpired) as error:

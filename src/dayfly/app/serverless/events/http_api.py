@@ -14,8 +14,14 @@ from dayfly.app.serverless.service import Function, Service
 from dayfly.app.yaml import ApplicationError, Mark, mark_of
 
 _CORS_HEADERS = [
-    "Content-Type", "X-Amz-Date", "Authorization", "X-Api-Key", "X-Amz-Security-Token", "X-Amz-User-Agent", "X-Amzn-Trace-Id",
-]  # fmt: skip
+    "Content-Type",
+    "X-Amz-Date",
+    "Authorization",
+    "X-Api-Key",
+    "X-Amz-Security-Token",
+    "X-Amz-User-Agent",
+    "X-Amzn-Trace-Id",
+]
 
 
 def settings_of(service: Service) -> Mapping[str, Any]:

@@ -15,10 +15,11 @@ from dayfly.app.serverless.service import Function, Service
 from dayfly.app.yaml import ApplicationError, Mark, mark_of
 
 _CORS_HEADERS = "Content-Type,X-Amz-Date,Authorization,X-Api-Key,X-Amz-Security-Token,X-Amz-User-Agent,X-Amzn-Trace-Id"
-_API_SETTINGS_IGNORED = frozenset(
-    "metrics websocketApiId description shouldStartNameWithService disableDefaultEndpoint request resourcePolicy timeout stage "
-    "mergeResourcePolicy".split()
-)
+_API_SETTINGS_IGNORED_WORDS = """
+metrics websocketApiId description shouldStartNameWithService disableDefaultEndpoint request resourcePolicy
+timeout stage mergeResourcePolicy
+"""
+_API_SETTINGS_IGNORED = frozenset(_API_SETTINGS_IGNORED_WORDS.split())
 
 
 def settings_of(service: Service) -> Mapping[str, Any]:
@@ -63,7 +64,7 @@ def compile_http(service: Service, function: Function, content: Any, mark: Mark 
     if depends:
         service.permit(permission, function, "apigateway.amazonaws.com", _execute_arn(service))
     if event.get("cors"):
-        _compile_cors(service, path, method, event["cors"], mark)
+        _compile_cors(service, path, event["cors"], mark)
 
 
 def _event(content: Any, function: Function, mark: Mark | None) -> Mapping[str, Any]:
@@ -247,7 +248,7 @@ def _validation(service: Service, request: Mapping[str, Any], method_id: str) ->
     return {"RequestValidatorId": {"Ref": validator}, "RequestModels": models or None}
 
 
-def _compile_cors(service: Service, path: str, method: str, cors: Any, mark: Mark | None) -> None:
+def _compile_cors(service: Service, path: str, cors: Any, mark: Mark | None) -> None:
     given = cors if isinstance(cors, Mapping) else {}
     origins = given.get("origins") or given.get("origin") or "*"
     origins = origins if isinstance(origins, list) else [origins]
@@ -267,7 +268,8 @@ def _compile_cors(service: Service, path: str, method: str, cors: Any, mark: Mar
         answer["Access-Control-Allow-Origin"] = "*"
     parameters = {f"method.response.header.{name}": f"'{value}'" for name, value in answer.items() if value is not None}
     template = "".join(
-        f'#if($input.params("Origin") == "{origin}")#set($context.responseOverride.header.Access-Control-Allow-Origin = "{origin}")#end\n'
+        f'#if($input.params("Origin") == "{origin}")'
+        f'#set($context.responseOverride.header.Access-Control-Allow-Origin = "{origin}")#end\n'
         for origin in origins[1:]
     )
     service.add(

@@ -1,0 +1,235 @@
+"""serverless.yml compiled. https://www.serverless.com/framework/docs/providers/aws/guide/resources"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dayfly.app.application import Application
+from dayfly.app.load import load
+from dayfly.app.yaml import ApplicationError
+
+HEAD = "service: shop\nprovider: {name: aws, runtime: nodejs20.x}\n"
+
+
+def application(tmp_path: Path, text: str, **options: Any) -> Application:
+    (tmp_path / "serverless.yml").write_text(text)
+    return load(tmp_path, environment={}, **options)
+
+
+def resources(tmp_path: Path, events: str, more: str = "") -> dict[str, Any]:
+    text = f"{HEAD}functions:\n  hello-world:\n    handler: a.b\n    events:\n{events}\n{more}"
+    template = application(tmp_path, text).template
+    return dict(template["Resources"])
+
+
+def test_an_empty_service_is_an_application(tmp_path: Path) -> None:
+    found = application(tmp_path, HEAD)
+    assert (found.name, found.stage, found.region, found.format) == ("shop-dev", "dev", "us-east-1", "serverless")
+    assert found.functions == {}
+
+
+def test_a_function_has_the_frameworks_ids_names_and_defaults(tmp_path: Path) -> None:
+    found = application(
+        tmp_path,
+        HEAD
+        + "functions:\n  hello-world:\n    handler: src/a.b\n    environment: {N: 1, T: true, R: !Ref Q, Z: null}\n",
+    )
+    function = found.template["Resources"]["HelloDashworldLambdaFunction"]
+    assert function["Properties"]["FunctionName"] == "shop-dev-hello-world"
+    assert (function["Properties"]["MemorySize"], function["Properties"]["Timeout"]) == (1024, 6)
+    assert function["Properties"]["Environment"] == {"Variables": {"N": "1", "T": "true", "R": {"Ref": "Q"}}}
+    assert function["DependsOn"] == ["HelloDashworldLogGroup"]
+    assert found.functions["hello-world"].name == "shop-dev-hello-world"
+    assert found.origins["HelloDashworldLambdaFunction"].line == 5
+    assert found.code["HelloDashworldLambdaFunction"].path == tmp_path
+
+
+def test_stage_and_region_said_win_over_the_files(tmp_path: Path) -> None:
+    text = "service: s\nprovider: {name: aws, stage: qa, region: eu-west-1}\n"
+    assert application(tmp_path, text).name == "s-qa"
+    assert application(tmp_path, text).region == "eu-west-1"
+    assert application(tmp_path, text, stage="prod", region="us-west-2").name == "s-prod"
+    assert application(tmp_path, text, stage="prod", region="us-west-2").region == "us-west-2"
+
+
+def test_http_events_make_resources_methods_and_one_deployment(tmp_path: Path) -> None:
+    events = "      - http: GET todos/{todoId}\n      - http: {method: post, path: /todos, cors: true, private: true}"
+    found = resources(tmp_path, events)
+    assert found["ApiGatewayResourceTodosTodoidVar"]["Properties"]["ParentId"] == {"Ref": "ApiGatewayResourceTodos"}
+    method = found["ApiGatewayMethodTodosPost"]["Properties"]
+    assert method["ApiKeyRequired"] is True
+    assert method["Integration"]["Type"] == "AWS_PROXY"
+    options = found["ApiGatewayMethodTodosOptions"]["Properties"]["Integration"]["IntegrationResponses"][0]
+    assert options["ResponseParameters"]["method.response.header.Access-Control-Allow-Methods"] == "'OPTIONS,POST'"
+    (deployment,) = [one for key, one in found.items() if key.startswith("ApiGatewayDeployment")]
+    assert set(deployment["DependsOn"]) == {key for key in found if key.startswith("ApiGatewayMethod")}
+    assert found["ApiGatewayRestApi"]["Properties"]["Name"] == "dev-shop"
+
+
+def test_a_named_authorizer_is_a_function_of_the_service(tmp_path: Path) -> None:
+    events = (
+        "      - http: {method: get, path: /, authorizer: {name: hello-world, resultTtlInSeconds: 0, type: request}}"
+    )
+    found = resources(tmp_path, events)
+    authorizer = found["HelloDashworldApiGatewayAuthorizer"]["Properties"]
+    assert (authorizer["Type"], authorizer["AuthorizerResultTtlInSeconds"]) == ("REQUEST", 0)
+    assert found["ApiGatewayMethodGet"]["Properties"]["AuthorizerId"] == {"Ref": "HelloDashworldApiGatewayAuthorizer"}
+    with pytest.raises(ApplicationError, match="no function 'nobody'") as refused:
+        resources(tmp_path, "      - http: {method: get, path: /, authorizer: nobody}")
+    assert refused.value.line == 7
+
+
+@pytest.mark.parametrize(
+    ("event", "logical_id", "key"),
+    [
+        ("'*'", "HttpApiRouteDefault", "$default"),
+        ("GET /bar/{id}", "HttpApiRouteGetBarIdVar", "GET /bar/{id}"),
+        ("{method: '*', path: /foo}", "HttpApiRouteAnyFoo", "ANY /foo"),
+    ],
+)
+def test_an_http_api_route(tmp_path: Path, event: str, logical_id: str, key: str) -> None:
+    found = resources(tmp_path, f"      - httpApi: {event}")
+    assert found[logical_id]["Properties"]["RouteKey"] == key
+    assert found["HttpApiIntegrationHelloDashworld"]["Properties"]["PayloadFormatVersion"] == "2.0"
+
+
+def test_jwt_authorizers_and_cors_of_an_http_api(tmp_path: Path) -> None:
+    text = (
+        "service: s\nprovider:\n  name: aws\n  runtime: nodejs20.x\n  httpApi:\n    cors: true\n    payload: '1.0'\n"
+        "    authorizers:\n      users: {type: jwt, identitySource: $request.header.Authorization, "
+        "issuerUrl: https://i, audience: a}\n"
+        "functions:\n  f: {handler: a.b, events: [{httpApi: {path: /x, method: get, authorizer: {name: users, scopes: [r]}}}]}\n"
+    )
+    found = application(tmp_path, text).template["Resources"]
+    assert found["HttpApiAuthorizerUsers"]["Properties"]["JwtConfiguration"] == {
+        "Audience": ["a"],
+        "Issuer": "https://i",
+    }
+    assert found["HttpApiRouteGetX"]["Properties"]["AuthorizationScopes"] == ["r"]
+    assert found["HttpApi"]["Properties"]["CorsConfiguration"]["AllowMethods"] == ["GET", "OPTIONS"]
+    assert found["HttpApiIntegrationF"]["Properties"]["PayloadFormatVersion"] == "1.0"
+
+
+def test_websocket_routes(tmp_path: Path) -> None:
+    events = (
+        "      - websocket: $connect\n      - websocket: {route: hello, routeResponseSelectionExpression: $default}"
+    )
+    found = resources(tmp_path, events)
+    assert found["SconnectWebsocketsRoute"]["Properties"]["RouteKey"] == "$connect"
+    assert found["helloWebsocketsRouteResponse"]["Properties"]["RouteResponseKey"] == "$default"
+    assert found["WebsocketsDeploymentStage"]["Properties"]["StageName"] == "dev"
+
+
+def test_queue_topic_bucket_stream_and_schedule_events(tmp_path: Path) -> None:
+    events = """\
+      - sqs: {arn: !GetAtt [Jobs, Arn], batchSize: 3, functionResponseType: ReportBatchItemFailures}
+      - sns: alerts
+      - sns: {arn: !Ref Topic, topicName: Topic, filterPolicy: {k: [v]}}
+      - s3: {bucket: photos, event: s3:ObjectRemoved:*, rules: [{prefix: in/}]}
+      - stream: {type: dynamodb, arn: !GetAtt [Table, StreamArn]}
+      - schedule: rate(1 minute)
+      - schedule: {rate: [cron(0 12 * * ? *), rate(2 hours)], enabled: false, input: {a: 1}}
+      - schedule: {rate: rate(1 day), method: scheduler}
+      - eventBridge: {eventBus: orders, pattern: {source: [shop]}}"""
+    found = resources(tmp_path, events)
+    mapping = found["HelloDashworldEventSourceMappingSQSJobs"]["Properties"]
+    assert (mapping["BatchSize"], mapping["FunctionResponseTypes"]) == (3, ["ReportBatchItemFailures"])
+    assert found["SNSTopicAlerts"]["Properties"] == {"TopicName": "alerts"}
+    assert found["HelloDashworldSnsSubscriptionTopic"]["Properties"]["TopicArn"] == {"Ref": "Topic"}
+    (notification,) = found["S3BucketPhotos"]["Properties"]["NotificationConfiguration"]["LambdaConfigurations"]
+    assert notification["Filter"] == {"S3Key": {"Rules": [{"Name": "prefix", "Value": "in/"}]}}
+    assert found["HelloDashworldEventSourceMappingDynamodbTable"]["Properties"]["StartingPosition"] == "TRIM_HORIZON"
+    rules = [found[f"HelloDashworldEventsRuleSchedule{number}"]["Properties"] for number in (1, 2, 3)]
+    assert [rule["State"] for rule in rules] == ["ENABLED", "DISABLED", "DISABLED"]
+    assert rules[1]["Targets"][0]["Input"] == '{"a": 1}'
+    assert found["HelloDashworldSchedulerSchedule1"]["Properties"]["FlexibleTimeWindow"] == {"Mode": "OFF"}
+    assert found["OrdersEventBridgeEventBus"]["Properties"] == {"Name": "orders"}
+    assert found["Shopdevhelloworldrule1EventBridgeRule"]["Properties"]["EventPattern"] == {"source": ["shop"]}
+
+
+def test_what_is_not_supported_is_reported_by_line_and_the_rest_works(tmp_path: Path) -> None:
+    text = f"{HEAD}plugins:\n  - serverless-offline\n  - serverless-exotic\nfunctions:\n  f:\n    handler: a.b\n    vpc: {{}}\n    events:\n      - iot: {{sql: x}}\n      - sns: t\n"
+    found = application(tmp_path, text)
+    said = {(item.level, item.what, item.line) for item in found.items}
+    assert ("ignored", "plugin serverless-offline", 4) in said
+    assert ("unsupported", "plugin serverless-exotic", 5) in said
+    assert ("ignored", "vpc of function f", 9) in said
+    assert ("unsupported", "event iot of function f", 11) in said
+    assert "SNSTopicT" in found.template["Resources"]
+
+
+def test_user_resources_extend_and_override_what_was_compiled(tmp_path: Path) -> None:
+    more = """\
+resources:
+  - Resources:
+      Q: {Type: AWS::SQS::Queue}
+      HelloDashworldLogGroup: {Properties: {RetentionInDays: 3}}
+  - Outputs: {Url: {Value: !Ref Q}}
+    extensions: {HelloDashworldLambdaFunction: {Properties: {Timeout: 9}}}
+"""
+    found = resources(tmp_path, "      - sns: t", more)
+    assert found["Q"]["Type"] == "AWS::SQS::Queue"
+    assert found["HelloDashworldLogGroup"]["Properties"]["RetentionInDays"] == 3
+    assert found["HelloDashworldLambdaFunction"]["Properties"]["Timeout"] == 9
+
+
+def test_a_lift_queue_is_a_queue_with_dead_letters_and_a_worker(tmp_path: Path) -> None:
+    text = (
+        f"{HEAD}plugins: [serverless-lift]\nconstructs:\n  jobs:\n    type: queue\n    worker: {{handler: w.h}}\n"
+        "functions:\n  p: {handler: a.b, environment: {URL: '${construct:jobs.queueUrl}'}}\n"
+    )
+    found = application(tmp_path, text)
+    made = found.template["Resources"]
+    reference = made["PLambdaFunction"]["Properties"]["Environment"]["Variables"]["URL"]
+    queue = made[reference["Ref"]]["Properties"]
+    assert queue["QueueName"] == "shop-dev-jobs"
+    assert queue["VisibilityTimeout"] == 36
+    assert (
+        made[queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]]["Properties"]["QueueName"]
+        == "shop-dev-jobs-dlq"
+    )
+    assert found.functions["jobsWorker"].name == "shop-dev-jobsWorker"
+
+
+def test_function_urls_layers_and_destinations(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    text = (
+        f"{HEAD}layers: {{shared: {{path: shared}}}}\nfunctions:\n  f:\n    handler: a.b\n    url: {{cors: true}}\n"
+        "    layers: [!Ref SharedLambdaLayer]\n    maximumRetryAttempts: 0\n    destinations: {onFailure: g}\n  g: {handler: a.c}\n"
+    )
+    found = application(tmp_path, text)
+    made = found.template["Resources"]
+    assert made["FLambdaFunctionUrl"]["Properties"]["AuthType"] == "NONE"
+    assert made["FLambdaEvConf"]["Properties"]["DestinationConfig"] == {
+        "OnFailure": {"Destination": {"Fn::GetAtt": ["GLambdaFunction", "Arn"]}}
+    }
+    assert found.code["SharedLambdaLayer"].path == tmp_path / "shared"
+    assert found.template["Outputs"]["FLambdaFunctionUrl"]["Value"] == {
+        "Fn::GetAtt": ["FLambdaFunctionUrl", "FunctionUrl"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "line"),
+    [
+        ("service: s\nprovider: [\n", "not valid YAML", 3),
+        ("service: s\nprovider: {name: google}\n", "only aws can run here", 2),
+        (f"{HEAD}functions:\n  f: {{}}\n", "the function f has no handler", 4),
+        (f"{HEAD}functions:\n  f: {{handler: a.b, timeout: soon}}\n", "timeout must be a whole number", 4),
+        (f"{HEAD}functions:\n  f:\n    handler: ${{env:NOPE}}\n", "NOPE is not set", 5),
+    ],
+)
+def test_what_cannot_be_understood_is_one_sentence_with_its_line(
+    tmp_path: Path, text: str, message: str, line: int
+) -> None:
+    with pytest.raises(ApplicationError, match=message) as refused:
+        application(tmp_path, text)
+    assert (refused.value.file, refused.value.line) == (tmp_path / "serverless.yml", line)
+
+
+def test_where_nothing_is_one_sentence_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ApplicationError, match="no serverless.yml and no template.yaml"):
+        load(tmp_path)

@@ -1,0 +1,201 @@
+"""What directory each function gets. No package registry is needed here; tools are stood in for by small scripts."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dayfly.app.application import Application
+from dayfly.app.code import CodeSource
+from dayfly.build import Builder, BuildFailed, build, esbuild, python
+from dayfly.build.wsgi import ADAPTOR
+
+
+def application(tmp_path: Path, *sources: CodeSource) -> Application:
+    return Application(
+        name="a", stage="dev", region="us-east-1", account="0", format="sam", path=tmp_path / "template.yaml",
+        template={"Resources": {}}, code={source.logical_id: source for source in sources},
+    )  # fmt: skip
+
+
+def wheel(folder: Path, name: str) -> Path:
+    """A package that pip installs from a file."""
+    path = folder / f"{name}-1-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr(f"{name}.py", "VALUE = 1\n")
+        packed.writestr(f"{name}-1.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+        packed.writestr(f"{name}-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        packed.writestr(f"{name}-1.dist-info/RECORD", "")
+    return path
+
+
+async def test_code_that_is_ready_is_mounted_as_it_lies(tmp_path: Path) -> None:
+    code = tmp_path / "src"
+    code.mkdir()
+    builder = Builder(application(tmp_path, CodeSource(logical_id="F", path=code)), tmp_path / "cache")
+    assert await builder.build() == {"F": code}
+    (code / "app.py").write_text("x = 1")
+    assert await builder.refresh([code / "app.py"]) == {"F"}
+    assert await builder.refresh([tmp_path / "elsewhere.py", code / "__pycache__" / "x.pyc"]) == set()
+
+
+async def test_packages_lie_beside_the_code_and_a_saved_file_is_followed(tmp_path: Path) -> None:
+    code = tmp_path / "src"
+    code.mkdir()
+    (code / "app.py").write_text("import tiny\n")
+    manifest = code / "requirements.txt"
+    manifest.write_text(f"{wheel(tmp_path, 'tiny')}\n")
+    sources = [
+        CodeSource(logical_id=name, path=code, method="pip", manifest=manifest, handler=f"app.{name}") for name in "FG"
+    ]
+    said: list[str] = []
+    builder = Builder(application(tmp_path, *sources), tmp_path / "cache", said.append)
+    directories = await builder.build()
+    assert directories["F"] == directories["G"]
+    stage = directories["F"]
+    assert {"app.py", "tiny.py"} <= {path.name for path in stage.iterdir()}
+    new = code / "app.py.new"
+    new.write_text("import tiny as t\n")
+    new.rename(code / "app.py")
+    (code / "more.py").write_text("y = 1\n")
+    assert await builder.refresh([code / "app.py", code / "more.py"]) == {"F", "G"}
+    assert (stage / "app.py").read_text() == "import tiny as t\n"
+    assert (stage / "more.py").exists()
+    (code / "more.py").unlink()
+    await builder.refresh([code / "more.py"])
+    assert not (stage / "more.py").exists()
+    await Builder(application(tmp_path, *sources), tmp_path / "cache", said.append).build()
+    assert len(said) == 1
+
+
+async def test_what_cannot_be_installed_is_one_sentence_and_the_others_run(tmp_path: Path) -> None:
+    code = tmp_path / "src"
+    code.mkdir()
+    manifest = code / "requirements.txt"
+    manifest.write_text("./no-such-wheel.whl\n")
+    bad = CodeSource(logical_id="Bad", path=code, method="pip", manifest=manifest)
+    good = CodeSource(logical_id="Good", path=code)
+    builder = Builder(application(tmp_path, bad, good), tmp_path / "cache")
+    directories = await builder.build()
+    assert directories["Good"] == code
+    assert list(directories["Bad"].iterdir()) == []
+    assert "installing requirements.txt failed" in builder.failures["Bad"]
+    with pytest.raises(BuildFailed, match=r"installing requirements\.txt failed"):
+        await build(application(tmp_path, bad), tmp_path / "cache")
+
+
+async def test_archives_are_unpacked_and_generated_files_are_written(tmp_path: Path) -> None:
+    archive = tmp_path / "f.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("lib/index.js", "exports.h = 1")
+    sources = [
+        CodeSource(logical_id="Z", path=archive, method="archive"),
+        CodeSource(logical_id="I", path=tmp_path / "none", method="files", files={"index.py": "x = 1"}),
+    ]
+    directories = await Builder(application(tmp_path, *sources), tmp_path / "cache").build()
+    assert (directories["Z"] / "lib/index.js").read_text() == "exports.h = 1"
+    assert (directories["I"] / "index.py").read_text() == "x = 1"
+
+
+async def test_a_makefile_fills_the_directory_it_is_given(tmp_path: Path) -> None:
+    code = tmp_path / "src"
+    code.mkdir()
+    (code / "Makefile").write_text("build-F:\n\techo made > $(ARTIFACTS_DIR)/made.txt\n")
+    source = CodeSource(logical_id="F", path=code, method="makefile", target="F")
+    directories = await Builder(application(tmp_path, source), tmp_path / "cache").build()
+    assert (directories["F"] / "made.txt").read_text() == "made\n"
+
+
+async def test_bundles_land_where_the_handler_names_them(tmp_path: Path) -> None:
+    code = tmp_path / "src"
+    (code / "api").mkdir(parents=True)
+    (code / "api" / "list.ts").write_text("export const handler = 1")
+    tool = code / "node_modules" / ".bin" / "esbuild"
+    tool.parent.mkdir(parents=True)
+    # Stands in for esbuild: writes its arguments where the bundle would be.
+    tool.write_text(
+        f"#!{sys.executable}\nimport sys, pathlib\n"
+        "out = pathlib.Path([a for a in sys.argv if a.startswith('--outdir=')][0][9:]) / sys.argv[1].replace('.ts', '.js')\n"
+        "out.parent.mkdir(parents=True, exist_ok=True)\nout.write_text(' '.join(sys.argv))\n"
+    )
+    tool.chmod(0o755)
+    source = CodeSource(
+        logical_id="F", path=code, method="esbuild", entries=("api/list.ts",), handler="api/list.handler",
+        properties={"Minify": True, "External": ["sharp"]},
+    )  # fmt: skip
+    directories = await Builder(application(tmp_path, source), tmp_path / "cache").build()
+    said = (directories["F"] / "api" / "list.js").read_text()
+    for option in ("--minify", "--external:sharp", "--external:@aws-sdk/*", "--platform=node", "--target=node20"):
+        assert option in said
+
+
+def test_the_settings_of_sam_become_esbuilds_options() -> None:
+    settings: dict[str, Any] = {
+        "Format": "esm", "Sourcemap": True, "Target": "es2022", "OutExtension": [".js=.mjs"], "Loader": {".png": "text"},
+    }  # fmt: skip
+    made = esbuild.arguments(settings, Path("/out"))
+    assert {"--format=esm", "--sourcemap", "--target=es2022", "--out-extension:.js=.mjs", "--loader:.png=text"} <= set(
+        made
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("requirements.txt", "a==1\n", "a==1\n"),
+        ("Pipfile.lock", '{"default": {"b": {"version": "==2"}}}', "b==2\n"),
+        ("Pipfile", '[packages]\nc = "*"\nd = {version = ">=1"}\n', "c\nd>=1\n"),
+        ("poetry.lock", '[[package]]\nname = "e"\nversion = "3"\n', "e==3\n"),
+    ],
+)
+def test_every_manifest_is_read_as_requirements(tmp_path: Path, name: str, text: str, expected: str) -> None:
+    (tmp_path / name).write_text(text)
+    assert python.requirements_of(tmp_path / name) == expected
+
+
+@pytest.fixture
+def wsgi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    name = f"wsgi_site_{os.getpid()}_{tmp_path.name}".replace("-", "_")
+    (tmp_path / f"{name}.py").write_text(
+        "def app(environ, start):\n"
+        "    body = environ['wsgi.input'].read()\n"
+        "    start('201 Created', [('Content-Type', 'text/plain'), ('Set-Cookie', 'a=1'), ('Set-Cookie', 'b=2')])\n"
+        "    said = [environ[k] for k in ('REQUEST_METHOD', 'PATH_INFO', 'QUERY_STRING', 'HTTP_X_A')]\n"
+        "    return ['|'.join(said).encode(), b'|', body]\n"
+    )
+    (tmp_path / ".serverless-wsgi").write_text(json.dumps({"app": f"{name}.app"}))
+    (tmp_path / "wsgi_handler.py").write_text(ADAPTOR)
+    spec = importlib.util.spec_from_file_location("wsgi_handler_under_test", tmp_path / "wsgi_handler.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    spec.loader.exec_module(module)
+    return module.handler
+
+
+def test_a_wsgi_application_answers_an_http_api(wsgi: Any) -> None:
+    event = {
+        "version": "2.0", "rawPath": "/x y", "rawQueryString": "q=1", "headers": {"x-a": "h"}, "body": "aGk=",
+        "isBase64Encoded": True, "requestContext": {"stage": "$default", "http": {"method": "POST"}},
+    }  # fmt: skip
+    answer = wsgi(event, None)
+    assert (answer["statusCode"], answer["body"], answer["isBase64Encoded"]) == (201, "POST|/x y|q=1|h|hi", False)
+    assert answer["cookies"] == ["a=1", "b=2"]
+
+
+def test_a_wsgi_application_answers_a_rest_api(wsgi: Any) -> None:
+    event = {
+        "httpMethod": "GET", "path": "/p", "multiValueQueryStringParameters": {"q": ["1", "2"]}, "requestContext": {},
+        "multiValueHeaders": {"X-A": ["h"]}, "body": None,
+    }  # fmt: skip
+    answer = wsgi(event, None)
+    assert answer["body"] == "GET|/p|q=1&q=2|h|"
+    assert answer["multiValueHeaders"]["Set-Cookie"] == ["a=1", "b=2"]

@@ -1,7 +1,8 @@
 """Limits on memory through control groups: version 1, version 2, or none.
 
-Each environment gets a directory of its own, made by the child itself before it is sandboxed, so that the platform's
-loop never waits for the kernel. Limits are written when the environment is told its function.
+Each environment gets a directory of its own. Joining it makes the kernel wait for a grace period, some 10 ms, in which
+nobody can fork: a process that is to wait in a seat joins by itself before it is sandboxed, one that is started on demand
+is put there by a thread as soon as no start is waiting. Limits are written when the environment is told its function.
 """
 
 from __future__ import annotations
@@ -57,6 +58,16 @@ class Cgroups:
     def new(self, number: int) -> list[str]:
         """The directories that the next environment makes and joins."""
         return [f"{self._base}/{number}"] if self._base is not None else []
+
+    def join(self, groups: Sequence[str], pid: int, *, memory_mb: int) -> None:
+        """Put a running process into its group. May wait for the kernel some 10 ms: not for the event loop."""
+        for group in groups:
+            try:
+                Path(group).mkdir(exist_ok=True)
+                Path(group, "cgroup.procs").write_text(str(pid))
+            except OSError:
+                continue  # it ended meanwhile
+        self.limit(groups, memory_mb=memory_mb)
 
     def limit(self, groups: Sequence[str], *, memory_mb: int) -> None:
         name = "memory.limit_in_bytes" if self.version == 1 else "memory.max"

@@ -13,7 +13,9 @@ import msgspec
 
 from dayfly.runtime import Invoke, frames
 
-_READ = 262_144
+# Shared by all channels: what is read is copied out at once, and a fresh buffer of this size would be mapped each time.
+_BUFFER = bytearray(262_144)
+_VIEW = memoryview(_BUFFER)
 
 
 class Listener:
@@ -96,11 +98,12 @@ class FrameChannel:
 
     def _readable(self) -> None:
         try:
-            data = self._socket.recv(_READ)
+            size = self._socket.recv_into(_BUFFER)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
-            data = b""
+            size = 0
+        data = bytes(_VIEW[:size])
         if not data:
             self._loop.remove_reader(self._socket.fileno())
             if not self.hello.done():
@@ -131,7 +134,7 @@ class FrameChannel:
     def drain(self) -> None:
         while self._open:
             try:
-                data = self._socket.recv(_READ)
+                data = self._socket.recv(65536)
             except OSError:
                 return
             if not data:

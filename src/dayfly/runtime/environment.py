@@ -117,6 +117,10 @@ class Environment(Listener):
         serving = f" serving {self.current.invoke.request_id}" if self.current is not None else ""
         return f"<Environment {self.spec.name} {self._child.pid} {self.state}{serving}>"
 
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
     # What the pool asks
 
     def initialise(self, description: dict[str, object]) -> None:

@@ -15,7 +15,7 @@ import os
 import socket
 import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -85,6 +85,7 @@ class Launcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers = itertools.count(1)
         self._taking = 0
+        self._to_join: deque[tuple[Seat, int]] = deque()
         self._closed = False
         self.cgroups = Cgroups.find(str(os.getpid()))
 
@@ -103,11 +104,12 @@ class Launcher:
             seat = self._pop(spec.family)
             if seat is None:
                 zygote = await self._zygote(spec.family)
-                seat = self._spawn(zygote, spec.family)
+                seat = self._spawn(zygote, spec.family, waits=False)
                 await seat.ready()
+                self._to_join.append((seat, spec.memory_mb))
             else:
                 zygote = await self._zygote(spec.family)
-            self.cgroups.limit(seat.groups, memory_mb=spec.memory_mb)
+                self.cgroups.limit(seat.groups, memory_mb=spec.memory_mb)
             if self.isolation == "namespace":
                 place = str(opt) if opt is not None else None
                 await zygote.fit(seat.child, task=str(spec.code), opt=place, tmp_mb=spec.ephemeral_mb)
@@ -119,6 +121,8 @@ class Launcher:
         finally:
             self._taking -= 1
             self._refill_later(spec.family)
+            if not self._taking and self._to_join:
+                self._in_background(self._join(), "join control groups")
 
     def _pop(self, family: Family) -> Seat | None:
         seats = self._seats[family]
@@ -141,9 +145,20 @@ class Launcher:
         if self._taking:  # whoever waits for a process goes first
             self._refill_later(family)
             return
-        task = asyncio.get_running_loop().create_task(self._add_seat_quietly(family), name=f"refill {family}")
+        self._in_background(self._add_seat_quietly(family), f"refill {family}")
+
+    def _in_background(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _join(self) -> None:
+        while self._to_join and not self._taking:
+            seat, memory_mb = self._to_join.popleft()
+            if seat.groups and seat.child.status is None:
+                await asyncio.to_thread(self.cgroups.join, seat.groups, seat.child.pid, memory_mb=memory_mb)
+            if seat.child.status is not None:
+                self.cgroups.discard(seat.groups)
 
     async def _add_seat_quietly(self, family: Family) -> None:
         try:
@@ -154,7 +169,7 @@ class Launcher:
         self._refill_later(family)
 
     async def _add_seat(self, family: Family) -> None:
-        seat = self._spawn(await self._zygote(family), family)
+        seat = self._spawn(await self._zygote(family), family, waits=True)
         try:
             await seat.ready()
         except BaseException:
@@ -165,13 +180,13 @@ class Launcher:
         else:
             self._seats[family].append(seat)
 
-    def _spawn(self, zygote: Zygote, family: Family) -> Seat:
+    def _spawn(self, zygote: Zygote, family: Family, *, waits: bool) -> Seat:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         log_read, log_write = os.pipe()
         os.set_blocking(log_read, False)
         groups = self.cgroups.new(next(self._numbers))
-        more: dict[str, Any] = {"tmp_mb": 512, "cgroups": groups}
+        more: dict[str, Any] = {"tmp_mb": 512, "cgroups": groups if waits else [], "rehearse": waits}
         mode = {"python": "python", "node": "exec", "provided": "custom"}[family]
         if family == "node":
             more |= self._node_command()

@@ -154,6 +154,10 @@ class Pool:
             "groups": groups,
         }
 
+    def environments(self) -> list[Environment]:
+        """All there are, for looking at."""
+        return self._roster.environments()
+
     # Starting
 
     def _start_wanted(self) -> None:

@@ -178,6 +178,8 @@ class Zygote:
                 self.bootstrap.run_custom(3)
             else:
                 gc.enable()
+                if command.get("rehearse"):
+                    self.bootstrap.rehearse()
                 self.bootstrap.run(3, self.options)
             status = 0
         except SystemExit as leaving:

@@ -1,11 +1,15 @@
-"""The records of a queue, and the small mutable index of a message. Times are milliseconds since the epoch."""
+"""The records of a queue, and the small mutable index of a message. Times are milliseconds since the epoch.
+
+What exists once a message is hidden from the garbage collector (`gc=False`): it cannot be part of a cycle, and a million
+of them would make every collection long.
+"""
 
 from __future__ import annotations
 
 import msgspec
 
 
-class Attachment(msgspec.Struct, frozen=True, array_like=True):
+class Attachment(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A message attribute: `type` is `String`, `Number`, `Binary`, or one of these with a label (`Number.int`).
 
     `Binary` has `data`, the others have `text`.
@@ -19,7 +23,7 @@ class Attachment(msgspec.Struct, frozen=True, array_like=True):
 Attachments = dict[str, Attachment]
 
 
-class Draft(msgspec.Struct, frozen=True, kw_only=True):
+class Draft(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A message as its sender gives it. `delay_s` None: the queue's own delay."""
 
     body: str
@@ -31,7 +35,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     sender: str = ""
 
 
-class Message(msgspec.Struct, frozen=True, array_like=True):
+class Message(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What is kept of a message; it never changes."""
 
     id: str
@@ -80,7 +84,7 @@ class QueueRecord(msgspec.Struct, frozen=True, kw_only=True):
     purged_ms: int = 0
 
 
-class Sent(msgspec.Struct, frozen=True, kw_only=True):
+class Sent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The answer to a send. `sequence` is given by FIFO queues."""
 
     message_id: str
@@ -90,7 +94,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     sequence: str | None = None
 
 
-class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+class Delivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One message handed to one receiver. `handle` is good for this receipt only."""
 
     message: Message
@@ -100,41 +104,25 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     sequence: str | None = None
 
 
-class Entry:
+class Entry(msgspec.Struct, eq=False, gc=False):
     """The index of one message: everything but its content, which `message` holds while memory allows.
 
     waiting (neither flag) → flight (a receiver has it) → waiting again or gone; delayed → waiting.
     `visible_at_ms` is the moment a delayed or flying entry returns.
     """
 
-    __slots__ = (
-        "delayed",
-        "first_received_ms",
-        "flight",
-        "gone",
-        "group",
-        "message",
-        "receipt",
-        "receives",
-        "sent_ms",
-        "seq",
-        "size",
-        "visible_at_ms",
-    )
-
-    def __init__(self, seq: int, sent_ms: int, visible_at_ms: int, group: str | None, size: int) -> None:
-        self.seq = seq
-        self.sent_ms = sent_ms
-        self.visible_at_ms = visible_at_ms
-        self.group = group
-        self.size = size
-        self.message: Message | None = None
-        self.receives = 0
-        self.first_received_ms = 0
-        self.receipt = 0
-        self.flight = False
-        self.delayed = False
-        self.gone = False
+    seq: int
+    sent_ms: int
+    visible_at_ms: int
+    group: str | None
+    size: int
+    message: Message | None = None
+    receives: int = 0
+    first_received_ms: int = 0
+    receipt: int = 0
+    flight: bool = False
+    delayed: bool = False
+    gone: bool = False
 
     def __repr__(self) -> str:
         state = "gone" if self.gone else "flight" if self.flight else "delayed" if self.delayed else "waiting"

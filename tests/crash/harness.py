@@ -39,7 +39,8 @@ async def kill_repeatedly(trial: Trial, state: Path, *, kills: int, seed: int, l
     for kill in range(kills):
         victim = await asyncio.create_subprocess_exec(*trial.command(state), stdout=PIPE)
         try:
-            await _ready(victim)
+            if kill % 4 != 3:  # every fourth one dies while it starts
+                await _ready(victim)
             loading = asyncio.ensure_future(trial.load(victim))
             await asyncio.sleep(moments.uniform(0.005, longest_s))
         finally:
@@ -60,7 +61,8 @@ async def _ready(victim: Process) -> None:
 
 
 async def whole_lines(victim: Process) -> list[str]:
-    """What the victim printed until its end; a line that the kill cut off was never said."""
+    """What the victim printed until its end, `ready` aside; a line that the kill cut off was never said."""
     assert victim.stdout is not None
     printed = await victim.stdout.read()
-    return [line.decode() for line in printed.splitlines(keepends=True) if line.endswith(b"\n")]
+    lines = [line.decode() for line in printed.splitlines(keepends=True) if line.endswith(b"\n")]
+    return [line for line in lines if line != "ready\n"]

@@ -68,6 +68,22 @@ async def check_close_waits_for_what_was_committed(subject: Subject) -> None:
     await journal.close()
 
 
+async def check_closing_leaves_nobody_waiting(subject: Subject) -> None:
+    journal = subject.open()
+    kept: list[int] = []
+
+    async def commit_until_refused() -> None:
+        while not await refused(journal.commit([(f"k/{len(kept)}", b"v")])):
+            kept.append(1)
+
+    loops = [asyncio.ensure_future(commit_until_refused()) for _ in range(20)]
+    await journal.commit(())
+    await asyncio.sleep(0.01)
+    await journal.close()
+    _, waiting = await asyncio.wait(loops, timeout=5)
+    expect(not waiting, "whoever commits while the journal closes gets an answer")
+
+
 async def check_commits_resolve_in_order(subject: Subject) -> None:
     journal = subject.open()
     order: list[int] = []
@@ -247,6 +263,28 @@ async def check_commits_are_refused_until_writing_works_again(subject: Subject) 
     await journal.close()
 
 
+async def check_a_reload_that_fails_is_tried_again_before_anything_is_shown(subject: Subject) -> None:
+    journal = subject.open()
+    calls: list[str] = []
+
+    def clumsy() -> None:
+        calls.append("clumsy")
+        if len(calls) < 3:
+            raise ValueError("cannot load")
+
+    journal.on_lost(clumsy)
+    journal.on_lost(lambda: calls.append("other"))
+    await journal.commit([("kept", b"v")])
+    subject.break_writes(journal)
+    expect(await refused(journal.commit([("k", bytes(4_000_000))])), "a commit that cannot be written fails")
+    expect(calls == ["clumsy", "other"], "the other domains load though one could not")
+    expect(await refused(journal.commit(())), "what could not be loaded is not shown")
+    subject.mend_writes(journal)
+    await within(10, lambda: _accepted(journal), "it is loaded before commits are taken again")
+    expect(calls.count("clumsy") >= 2, "it was tried again")
+    await journal.close()
+
+
 async def _accepted(journal: Journal) -> bool:
     return not await refused(journal.commit([("again", b"v")]))
 
@@ -267,6 +305,7 @@ Check = Callable[[Subject], Awaitable[None]]
 CHECKS: tuple[Check, ...] = (
     check_what_is_committed_is_found_after_reopening,
     check_close_waits_for_what_was_committed,
+    check_closing_leaves_nobody_waiting,
     check_commits_resolve_in_order,
     check_changes_of_one_commit_apply_in_order,
     check_get_sees_what_is_not_durable_yet_and_load_does_not,
@@ -278,4 +317,5 @@ CHECKS: tuple[Check, ...] = (
     check_a_cancelled_waiter_harms_nobody,
     check_a_failed_commit_takes_down_all_behind_it,
     check_commits_are_refused_until_writing_works_again,
+    check_a_reload_that_fails_is_tried_again_before_anything_is_shown,
 )

@@ -145,20 +145,21 @@ class GroupCommit(ABC):
     async def close(self) -> None:
         if self._closed:
             return
-        loop = asyncio.get_running_loop()
-        if self._refusing is None and self._loop is loop:
-            try:
-                await self.commit(())
-            except JournalFailed:
-                log.warning("the journal failed while it was being closed")
-        self._closed = True
-        await self._release()
+        behind_all = self.commit(()) if self._refusing is None and self._loop is asyncio.get_running_loop() else None
+        self._closed = True  # from here on commits are refused, so that what is awaited comes to an end
+        try:
+            if behind_all is not None:
+                await behind_all
+        except JournalFailed:
+            log.warning("the journal failed while it was being closed")
+        finally:
+            await self._release()
 
     # Batches on their way.
 
     def _hand_over(self) -> None:
         self._handing_over = False
-        while self._writing is None and self._gathering and not self._closed:
+        while self._writing is None and self._gathering:
             batch = self._gathering.popleft()
             if batch.changes:
                 self._writing = batch
@@ -195,8 +196,8 @@ class GroupCommit(ABC):
         self._try_again()
         if changes:
             self._dirty = True
-            self._reload_soon()
         if self._dirty:
+            self._reload_soon()
             message = f"The journal cannot be written ({self._refusing}); nothing of this request was kept."
             done.set_exception(JournalFailed(message))
         else:
@@ -216,6 +217,8 @@ class GroupCommit(ABC):
             return
         if self._dirty:
             self._reload()
+        if self._dirty:
+            return  # memory could not be loaded: the next attempt to commit tries again
         self._refusing = None
         log.warning("the journal can be written again")
 
@@ -233,6 +236,14 @@ class GroupCommit(ABC):
         started_s = time.monotonic()
         self._dirty = False
         for callback in self._lost:
-            callback()
+            try:
+                callback()
+            except Exception as error:  # noqa: BLE001 - the others must load too; nothing is shown until all have
+                self._dirty = True
+                _complain(error)
         ended_s = time.monotonic()
         self._reload_after_s = ended_s + (ended_s - started_s) * RELOAD_SHARE
+
+
+def _complain(error: BaseException) -> None:
+    log.error("memory could not be loaded again after the journal had failed", exc_info=error)

@@ -129,7 +129,7 @@ async def test_a_plan_says_what_would_be_done_and_does_nothing() -> None:
 
 async def test_a_failure_takes_back_what_the_run_did_and_names_the_line() -> None:
     world = World()
-    with pytest.raises(StepFailed, match="B .T. cannot be made: it does not want to") as failed:
+    with pytest.raises(StepFailed, match=r"B .T. cannot be made: it does not want to") as failed:
         await world.deploy(TWO.replace("Name: !Ref A", "Name: !Ref A, Fail: 1"))
     assert failed.value.line == 2
     assert world.thing.told == ["+A", "-A-1"]
@@ -163,6 +163,13 @@ async def test_what_is_not_supported_is_stood_in_for_unless_strict() -> None:
     assert await world.deploy(text) == ["+A"]
     (item,) = world.done.items
     assert (item.level, item.line) == ("unsupported", 2)
+
+
+async def test_what_takes_apart_the_name_of_a_placeholder_is_stood_in_for_too() -> None:
+    world = World()
+    text = "Resources:\n  X: {Type: No}\n  A: {Type: T, Properties: {Name: !Select [9, !Split ['/', !Ref X]]}}\n"
+    assert await world.deploy(text) == []
+    assert [item.what.split(":")[0] for item in world.done.items] == ["X", "A"]
 
 
 async def test_a_resource_whose_condition_does_not_hold_is_left_out() -> None:

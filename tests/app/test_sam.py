@@ -73,7 +73,7 @@ def test_an_included_openapi_file_takes_the_place_of_its_transform(tmp_path: Pat
     found = application(tmp_path, text)
     assert "/x" in found.template["Resources"]["Api"]["Properties"]["Body"]["paths"]
     assert tmp_path / "api.yaml" in found.files
-    with pytest.raises(ApplicationError, match="none.yaml does not exist"):
+    with pytest.raises(ApplicationError, match=r"none\.yaml does not exist"):
         application(tmp_path, text.replace("api.yaml", "none.yaml"))
 
 

@@ -151,7 +151,10 @@ def test_queue_topic_bucket_stream_and_schedule_events(tmp_path: Path) -> None:
 
 
 def test_what_is_not_supported_is_reported_by_line_and_the_rest_works(tmp_path: Path) -> None:
-    text = f"{HEAD}plugins:\n  - serverless-offline\n  - serverless-exotic\nfunctions:\n  f:\n    handler: a.b\n    vpc: {{}}\n    events:\n      - iot: {{sql: x}}\n      - sns: t\n"
+    text = (
+        f"{HEAD}plugins:\n  - serverless-offline\n  - serverless-exotic\nfunctions:\n  f:\n    handler: a.b\n"
+        "    vpc: {}\n    events:\n      - iot: {sql: x}\n      - sns: t\n"
+    )
     found = application(tmp_path, text)
     said = {(item.level, item.what, item.line) for item in found.items}
     assert ("ignored", "plugin serverless-offline", 4) in said
@@ -231,5 +234,5 @@ def test_what_cannot_be_understood_is_one_sentence_with_its_line(
 
 
 def test_where_nothing_is_one_sentence_says_so(tmp_path: Path) -> None:
-    with pytest.raises(ApplicationError, match="no serverless.yml and no template.yaml"):
+    with pytest.raises(ApplicationError, match=r"no serverless\.yml and no template\.yaml"):
         load(tmp_path)

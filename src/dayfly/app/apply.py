@@ -15,7 +15,16 @@ import msgspec
 
 from dayfly.app.application import Application
 from dayfly.app.intrinsics import Intrinsics, Surroundings
-from dayfly.app.plan import REPLACED, Step, give_existing, plain, plan, unsupported, wanted_resources
+from dayfly.app.plan import (
+    REPLACED,
+    Step,
+    give_existing,
+    needed_placeholder,
+    plain,
+    plan,
+    unsupported,
+    wanted_resources,
+)
 from dayfly.app.report import Item
 from dayfly.app.resources import Call, Physical, Properties, Replace, ResourceType, Site
 from dayfly.app.resources.table import TABLE
@@ -257,7 +266,18 @@ class _Run:
         if lacking is not None:
             await self._stand_in(step, resource, lacking)
             return
-        properties: Properties = plain(self.intrinsics.resolve(resource.get("Properties") or {}, mark_of(resource)))
+        try:
+            resolved = self.intrinsics.resolve(resource.get("Properties") or {}, mark_of(resource))
+        except ApplicationError as error:
+            # A placeholder's ARN does not have the parts that a template may take out of it.
+            need = needed_placeholder(
+                resource, self.intrinsics.template["Resources"], self.stacks.resources(self.stack)
+            )
+            if need is None or self.strict:
+                raise
+            await self._stand_in(step, resource, f"needs {need}, which is not supported ({error.message})")
+            return
+        properties: Properties = plain(resolved)
         retain = resource.get("DeletionPolicy") == "Retain"
         fresh = before is None or before.placeholder or not before.physical_id
         try:

@@ -15,7 +15,7 @@ from dayfly.app.serverless.constructs import construct_door
 from dayfly.app.serverless.plugins import names_in
 from dayfly.app.variables import Doors, Options, Resolver
 from dayfly.app.variables.sources import MISSING, evaluate, read_dotenv
-from dayfly.app.yaml import ApplicationError, Map, read
+from dayfly.app.yaml import ApplicationError, Map, mark_of, read
 
 SERVERLESS_FILES = tuple(f"serverless.{suffix}" for suffix in ("yml", "yaml", "json", "ts", "js", "mjs", "cjs"))
 TEMPLATE_FILES = ("template.yaml", "template.yml", "template.json")
@@ -86,6 +86,10 @@ def _content(file: Path, options: Options) -> Any:
 def _serverless(
     file: Path, document: Map, options: Options, doors: Doors, stage: str | None, region: str | None, name: str | None
 ) -> Application:
+    if isinstance(document.get("provider"), str):  # `provider: aws` is short for `provider: {name: aws}`
+        provider = Map(mark_of(document, "provider"))
+        provider["name"] = document["provider"]
+        document["provider"] = provider
     resolver = Resolver(document, file.parent, options, doors)
     resolver.files.add(file)
     resolver.construct = construct_door(document)

@@ -74,7 +74,12 @@ def _step(
     after = sorted(dependencies(resource, wanted) & changing)
     if after and _refers_to(resource, after):
         return Step(action="update", logical_id=key, type=kind, why=f"if {', '.join(after)} turns out different")
-    properties = intrinsics.resolve(resource.get("Properties") or {}, mark_of(resource))
+    try:
+        properties = intrinsics.resolve(resource.get("Properties") or {}, mark_of(resource))
+    except ApplicationError:
+        if needed_placeholder(resource, wanted, existing) is None:
+            raise
+        return Step(action="skip", logical_id=key, type=kind, why="needs what is not supported")
     if plain(properties) == before.properties:
         return Step(action="none", logical_id=key, type=kind)
     names = sorted({*properties, *before.properties})
@@ -101,6 +106,14 @@ def wanted_resources(intrinsics: Intrinsics) -> dict[str, Any]:
                 raise ApplicationError.at(f"{key} depends on {need}, which is not there", mark_of(resource))
         _check_names(intrinsics, key, resource)
     return wanted
+
+
+def needed_placeholder(
+    resource: Mapping[str, Any], wanted: Mapping[str, Any], existing: Mapping[str, Resource]
+) -> str | None:
+    """What a resource needs that is only stood in for."""
+    names = sorted(dependencies(resource, wanted))
+    return next((name for name in names if name in existing and existing[name].placeholder), None)
 
 
 def _check_names(intrinsics: Intrinsics, key: str, resource: Mapping[str, Any]) -> None:

@@ -15,10 +15,12 @@ What every implementation promises (held by `check.py`):
 - `commit(())` resolves once everything committed before is durable: an answer that only reveals state awaits that.
 - Commits are atomic: after a crash, all changes of a commit are there or none.
 - If a commit fails (disk full), it and everything behind it raises `JournalFailed`, then the callbacks given to
-  `on_lost` run (each domain reloads, which undoes what was not committed), and commits are refused with
-  `JournalFailed` until a write succeeds again.
+  `on_lost` run (each domain reloads, which undoes what was not committed) before anyone who waited goes on, and commits
+  are refused with `JournalFailed` until a write succeeds again. `commit(())` is not refused while memory is what the
+  journal has: reading goes on over a full disk, save in the moments between a refused change and the next reload.
 
-Start reading here, then `memory.py` (the shortest implementation), then `sqlite.py`.
+Start reading here, then `group.py` (gathering commits, failing, refusing), `memory.py` (the shortest implementation),
+`sqlite.py`; `check.py` is the conformance suite.
 """
 
 from __future__ import annotations

@@ -286,7 +286,8 @@ class Platform:
             isolation=settings.isolation,
             idle_ms=settings.idle_s * 1000,
             max_environments=settings.max_environments,
-            ca_bundle=self.authority.bundle,
+            visible=(self.authority.certificate, self.authority.bundle),
+            ca_bundle=self.authority.certificate,
         )
 
     # What the control calls answer

@@ -42,7 +42,7 @@ def apis(platform: Platform) -> Mapping[str, Callable[[], Api]]:
             functions=platform.functions,
             clock=platform.clock,
             endpoint=platform.endpoint,
-            others=(EventSources(sources=platform.sources, functions=platform.functions),),
+            others=(EventSources(platform.sources),),
         )
 
     def apigateway() -> Api:

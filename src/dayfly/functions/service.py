@@ -248,6 +248,14 @@ class Functions:
                     return FunctionName(held.scope, held.name, qualifier or None), url
         return None
 
+    def url(self, url_id: str) -> tuple[Scope, str, str, dict[str, Any], str]:
+        """Scope, function ARN (qualified where the URL is), auth type, CORS and invoke mode. Raises NotFound."""
+        found = self.find_url(url_id)
+        if found is None:
+            raise NotFound("The resource you requested does not exist.")
+        name, url = found
+        return name.scope, name.arn, url.auth, url.cors, url.mode
+
     # Layers
 
     async def publish_layer(self, scope: Scope, layer: LayerVersion, source: CodeSource) -> LayerVersion:

@@ -159,7 +159,7 @@ def http_integration(given: dict[str, Any], integration_id: str) -> Integration:
         integration_type={"HTTP": "HTTP_PROXY"}.get(kind, kind),
         integration_method=given.get("httpMethod"),
         integration_uri=given.get("uri"),
-        integration_subtype=given.get("subtype"),
+        integration_subtype=given.get("integrationSubtype") or given.get("subtype"),
         credentials_arn=given.get("credentials"),
         payload_format_version=str(payload) if payload is not None else None,
         request_parameters=given.get("requestParameters"),

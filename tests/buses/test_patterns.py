@@ -88,7 +88,7 @@ def test_a_pattern_that_does_not_fit_does_not_match(pattern):
     ],
 )  # fmt: skip
 def test_a_malformed_pattern_is_refused_with_a_reason(pattern):
-    with pytest.raises(InvalidPattern, match="Event pattern is not valid. Reason: .+"):
+    with pytest.raises(InvalidPattern, match=r"Event pattern is not valid. Reason: .+"):
         check(pattern)
 
 

@@ -54,7 +54,9 @@ class LambdaAccess:
         url = await self._functions.create_url(
             name, auth=params["AuthType"], mode=params.get("InvokeMode") or "BUFFERED", cors=params.get("Cors") or {}
         )
-        return url_shape(self._functions, name, url)
+        shown = url_shape(self._functions, name, url)
+        del shown["LastModifiedTime"]  # the only answer about a URL without it
+        return shown
 
     async def get_function_url_config(self, caller: Caller, params: Params) -> Params:
         name = self._qualified(caller, params)

@@ -19,7 +19,7 @@ from dayfly.functions.service import CodeSource, Functions
 from dayfly.identity import Scope
 
 KEPT = (
-    "VpcConfig", "KMSKeyArn", "SnapStart", "FileSystemConfigs", "ImageConfig", "TenancyConfig", "RuntimeConfig",
+    "VpcConfig", "KMSKeyArn", "SnapStart", "FileSystemConfigs", "TenancyConfig", "RuntimeConfig",
 )  # fmt: skip
 """Members that are kept and answered as given; they have no effect here."""
 T = TypeVar("T")

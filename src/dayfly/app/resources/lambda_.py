@@ -16,7 +16,7 @@ from dayfly.functions.service import LOCAL_BUCKET
 
 _SETTINGS = (
     "Handler", "Runtime", "Description", "Environment", "Layers", "DeadLetterConfig", "LoggingConfig",
-    "VpcConfig", "TracingConfig", "KmsKeyArn", "SnapStart", "FileSystemConfigs", "ImageConfig",
+    "VpcConfig", "TracingConfig", "KmsKeyArn", "SnapStart", "FileSystemConfigs",
 )  # fmt: skip
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from dayfly.gateways.traffic import Headers, Incoming, Reply
 
+_OWN = frozenset({"access-control-allow-origin", "access-control-allow-credentials", "access-control-expose-headers"})
+
 
 def is_preflight(request: Incoming) -> bool:
     return (
@@ -76,5 +78,5 @@ def with_cors(cors: Mapping[str, Any], request: Incoming, reply: Reply) -> Reply
     """The gateway's own CORS headers replace those of the function (AWS ignores the function's where CORS is set)."""
     added = cors_headers(cors, request)
     if added:
-        reply.headers = [pair for pair in reply.headers if not pair[0].lower().startswith("access-control-")] + added
+        reply.headers = [pair for pair in reply.headers if pair[0].lower() not in _OWN] + added
     return reply

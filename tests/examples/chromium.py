@@ -5,6 +5,7 @@ https://chromedevtools.github.io/devtools-protocol/
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import subprocess
@@ -45,7 +46,9 @@ class Chromium:
             time.sleep(0.05)
         self._port = int(said.read_text().splitlines()[0])
         with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/json/version") as answer:
-            self._wire = connect(json.load(answer)["webSocketDebuggerUrl"], max_size=None, proxy=None)
+            address = json.load(answer)["webSocketDebuggerUrl"]
+        self._opened = contextlib.ExitStack()
+        self._wire = self._opened.enter_context(connect(address, max_size=None, proxy=None))
         self._number = 0
 
     def send(self, method: str, session: str | None = None, **params: Any) -> dict[str, Any]:
@@ -72,7 +75,7 @@ class Chromium:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._wire.close()
+        self._opened.close()
         self._process.terminate()
         try:
             self._process.wait(10)

@@ -1,6 +1,7 @@
 // Fills from the topic: the new price to all who watch the symbol, the fill to the two who traded.
 const { PutItemCommand } = require('@aws-sdk/client-dynamodb')
-const { connections, database, post } = require('exchange-shared')
+const { connections, database } = require('exchange-shared')
+const { post } = require('./live')
 
 exports.handler = async event => {
   for (const record of event.Records) {

@@ -1,6 +1,7 @@
 // The WebSocket API: who is there, and what they want to see.
-const { DeleteItemCommand, GetItemCommand, PutItemCommand, ScanCommand, UpdateItemCommand } = require('@aws-sdk/client-dynamodb')
-const { database, post } = require('exchange-shared')
+const { GetItemCommand, PutItemCommand, ScanCommand, UpdateItemCommand } = require('@aws-sdk/client-dynamodb')
+const { database, forget } = require('exchange-shared')
+const { post } = require('./live')
 
 async function whoIs (token) {
   if (!token) return ''
@@ -27,9 +28,7 @@ exports.connect = async event => {
 }
 
 exports.disconnect = async event => {
-  await database.send(new DeleteItemCommand({
-    TableName: process.env.CONNECTIONS_TABLE, Key: { connection_id: { S: event.requestContext.connectionId } }
-  }))
+  await forget(event.requestContext.connectionId)
   return { statusCode: 200 }
 }
 

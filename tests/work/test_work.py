@@ -386,3 +386,29 @@ async def test_a_completion_that_is_no_changes_hangs_nothing(bench: Bench, caplo
     await bench.advance(1)
     assert bench.ran == ["x", "x", "y"]
     assert bench.journal.records == {"good": b""}
+
+
+async def test_loading_again_forgets_nothing_that_is_in_the_air(bench: Bench) -> None:
+    gate = asyncio.Event()
+
+    async def run(item: Item) -> None:
+        await gate.wait()
+        bench.ran.append(item.payload.decode())
+
+    bench.work.handle("slow", run)
+    bench.work.start()
+    bench.put("running", kind="slow")
+    await bench.journal.commit(())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    bench.journal.held = True
+    gate.set()
+    bench.put("fresh", kind="slow")
+    for _ in range(3):
+        await asyncio.sleep(0)
+    bench.work.load()
+    bench.journal.release()
+    await bench.work.idle()
+    assert bench.ran == ["running", "fresh"]
+    assert bench.work.pending() == 0
+    assert bench.journal.records == {}

@@ -136,6 +136,7 @@ class Work:
     def load(self) -> None:
         """Build memory from the journal. What is running goes on; what was not durable is forgotten."""
         running = {entry.sequence: entry for entry in self._running}
+        fresh = [entry for entry in self._lines.entries.values() if entry.state is State.FRESH]
         self._lines = Lines()
         self._fresh.clear()
         self._body_bytes = 0
@@ -143,6 +144,8 @@ class Work:
             kind.ready.clear()
         items = sorted((decode(record) for _, record in self._journal.load(PREFIX)), key=lambda item: item.sequence)
         heads = [entry for item in items if (entry := self._restore(item, running.get(item.sequence)))]
+        for entry in fresh:
+            self._keep_fresh(entry)
         self._sequence = max(self._sequence, items[-1].sequence if items else 0)
         for entry in heads:
             if entry.state is not State.RUNNING:
@@ -209,6 +212,11 @@ class Work:
 
     def _restore(self, item: Item, running: Entry | None) -> Entry | None:
         """The entry of a loaded item if it is at the head of its line. `running`: the one that runs it right now."""
+        if running is not None:
+            latest = self._journal.get(key_of(item.id))  # its completion or retry may be in the air
+            if latest is None:
+                return None
+            item = decode(latest)
         entry = running or Entry(item)
         entry.item = item
         entry.due_ms = item.due_ms
@@ -219,6 +227,14 @@ class Work:
         if running is not None:
             entry.state = State.RUNNING
         return entry if is_head else None
+
+    def _keep_fresh(self, entry: Entry) -> None:
+        """One that is committed and not durable yet was not loaded; one whose commit failed has no record any more."""
+        if entry.id not in self._lines.entries and self._journal.get(key_of(entry.id)) is not None:
+            self._lines.add(entry)
+            self._body_bytes += entry.size
+            self._fresh.append(entry)
+            self._confirm_soon()
 
     def _schedule(self, entry: Entry) -> None:
         if entry.due_ms <= self._clock.now_ms():

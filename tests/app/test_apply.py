@@ -31,13 +31,14 @@ class Thing:
     def __init__(self) -> None:
         self.told: list[str] = []
         self.numbers = 0
+        self.prefix = ""
 
     async def create(self, site: Site, logical_id: str, properties: Properties) -> Physical:
         if properties.get("Fail"):
             raise Error("it does not want to")
         self.numbers += 1
         self.told.append(f"+{logical_id}")
-        return Physical(id=f"{logical_id}-{self.numbers}", attributes={"Arn": f"arn:{logical_id}"})
+        return Physical(id=f"{self.prefix}{logical_id}-{self.numbers}", attributes={"Arn": f"arn:{logical_id}"})
 
     async def update(
         self, site: Site, physical: Physical, before: Properties, after: Properties, logical_id: str
@@ -170,6 +171,17 @@ async def test_what_takes_apart_the_name_of_a_placeholder_is_stood_in_for_too() 
     text = "Resources:\n  X: {Type: No}\n  A: {Type: T, Properties: {Name: !Select [9, !Split ['/', !Ref X]]}}\n"
     assert await world.deploy(text) == []
     assert [item.what.split(":")[0] for item in world.done.items] == ["X", "A"]
+
+
+async def test_what_held_the_platforms_old_url_is_told_the_new_one() -> None:
+    world = World()
+    world.thing.prefix = "http://old/"
+    world.deployer = Deployer(stacks=world.stacks, call=_call, endpoint="http://old", types={"T": world.thing})
+    await world.deploy(TWO)
+    world.deployer = Deployer(stacks=world.stacks, call=_call, endpoint="http://new", types={"T": world.thing})
+    assert await world.deploy(TWO) == ["~B"]
+    assert world.stacks.resources(world.done.stack)["A"].physical_id == "http://new/A-1"
+    assert world.stacks.resources(world.done.stack)["B"].properties == {"Name": "http://new/A-1"}
 
 
 async def test_a_resource_whose_condition_does_not_hold_is_left_out() -> None:

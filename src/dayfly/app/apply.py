@@ -73,6 +73,14 @@ def _keeping_lines(resource: Any, original: Any) -> Any:
     return resource
 
 
+def _moved(value: Any, before: str, after: str) -> Any:
+    if isinstance(value, str):
+        return after + value[len(before) :] if value.startswith(before) else value
+    if isinstance(value, dict):
+        return {key: _moved(one, before, after) for key, one in value.items()}
+    return value
+
+
 class Deployer:
     """Brings stacks from what they are to what an application wants.
 
@@ -118,6 +126,8 @@ class Deployer:
         scope = Scope(application.account, application.region)
         template = with_code(application, code)
         stack = self._stacks.find(scope, application.name)
+        if stack is not None and stack.endpoint not in ("", self._endpoint):
+            await self._move(stack)
         intrinsics = self._intrinsics(application, template, scope, stack.id if stack else "")
         # Planned before the stack is touched: an application that cannot be understood leaves everything as it is.
         steps = plan(intrinsics, self._stacks.resources(stack) if stack else {}, self._types, application.origins)
@@ -181,11 +191,23 @@ class Deployer:
         )
         return Intrinsics(template, around)
 
+    async def _move(self, stack: Stack) -> None:
+        """The platform has another URL now, which ids hold; what was told the old ids is told the new ones later."""
+        for resource in self._stacks.resources(stack).values():
+            moved = msgspec.structs.replace(
+                resource,
+                physical_id=_moved(resource.physical_id, stack.endpoint, self._endpoint),
+                attributes=_moved(resource.attributes, stack.endpoint, self._endpoint),
+            )
+            if moved != resource:
+                await self._stacks.journal.commit(self._stacks.put(stack, moved))
+
     async def _begin(self, application: Application, scope: Scope, stack: Stack | None) -> Stack:
         functions = {key: [one.name, one.logical_id] for key, one in application.functions.items()}
         fields: dict[str, Any] = {
             "parameters": dict(application.parameters),
             "source": str(application.path),
+            "endpoint": self._endpoint,
             "functions": functions,
             "description": str(application.template.get("Description") or ""),
         }

@@ -60,6 +60,8 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
     tags: dict[str, str] = {}
     functions: dict[str, list[str]] = {}
     """Key → [name, logical id], as in `Application.functions`."""
+    endpoint: str = ""
+    """The platform's URL when it was built; ids such as a queue's URL begin with it."""
     source: str = ""
     """The file the application was read from, where there is one."""
 

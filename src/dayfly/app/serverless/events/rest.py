@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -267,11 +268,7 @@ def _compile_cors(service: Service, path: str, cors: Any, mark: Mark | None) -> 
         service.report.unsupported("a CORS origin that is not text", mark)
         answer["Access-Control-Allow-Origin"] = "*"
     parameters = {f"method.response.header.{name}": f"'{value}'" for name, value in answer.items() if value is not None}
-    template = "".join(
-        f'#if($input.params("Origin") == "{origin}")'
-        f'#set($context.responseOverride.header.Access-Control-Allow-Origin = "{origin}")#end\n'
-        for origin in origins[1:]
-    )
+    template = _origin_script(origins)
     service.add(
         logical_id,
         "AWS::ApiGateway::Method",
@@ -299,6 +296,20 @@ def _compile_cors(service: Service, path: str, cors: Any, mark: Mark | None) -> 
         },
         mark,
     )
+
+
+def _origin_script(origins: list[Any]) -> str:
+    """Answers with the caller's origin where it is one of several; one origin needs no script."""
+    if len(origins) < 2:
+        return ""
+    tests = [
+        f'$origin.matches("{re.escape(origin).replace(re.escape("*"), ".*")}")'
+        if "*" in origin
+        else f'$origin == "{origin}"'
+        for origin in map(str, origins)
+    ]
+    override = "#set($context.responseOverride.header.Access-Control-Allow-Origin = $origin)"
+    return f'#set($origin = $input.params("Origin"))\n#if({" || ".join(tests)}) {override} #end'
 
 
 def _cors_methods(service: Service, path: str, given: Mapping[str, Any]) -> list[str]:

@@ -78,6 +78,9 @@ class World:
             ids=SeededIds(1),
         )
 
+    def check(self, request):
+        return self.verify(request)
+
     def build(self, journal) -> Gateways:
         async def call(caller, service, operation, params):
             self.calls.append((service, operation, dict(params)))
@@ -89,7 +92,7 @@ class World:
             ids=SeededIds(),
             functions=self.functions,
             call=call,
-            verify=lambda request: self.verify(request),
+            verify=self.check,
             count=lambda *what: self.counted.append(what),
         )
 

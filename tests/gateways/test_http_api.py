@@ -178,9 +178,8 @@ async def test_an_sqs_integration_answers_with_sqs_s_own_document(world):
     reply = await world.ask(api, "POST", "/submit", [], b'{"a":1}')
     assert reply.status == 200
     assert b"<SendMessageResult><MessageId>m-1</MessageId>" in reply.body
-    assert world.calls == [
-        ("sqs", "SendMessage", {"QueueUrl": "http://q", "MessageBody": '{"a":1}', "DelaySeconds": 5})
-    ]
+    params = {"QueueUrl": "http://q", "MessageBody": '{"a":1}', "DelaySeconds": 5}
+    assert world.calls == [("sqs", "SendMessage", params)]
 
 
 async def test_put_events_maps_parts_of_the_body_and_the_context(world):

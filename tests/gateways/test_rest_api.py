@@ -89,9 +89,8 @@ async def test_changes_are_served_once_they_are_deployed(world):
     await world.rest("PutMethod", **where, authorizationType="NONE")
     with pytest.raises(Refused, match="No integration defined for method"):
         await world.rest("CreateDeployment", restApiId=api, stageName="dev")
-    await world.rest(
-        "PutIntegration", **where, type="MOCK", requestTemplates={"application/json": '{"statusCode":200}'}
-    )
+    templates = {"application/json": '{"statusCode":200}'}
+    await world.rest("PutIntegration", **where, type="MOCK", requestTemplates=templates)
     await world.rest("PutIntegrationResponse", **where, statusCode="200", responseTemplates={"application/json": "{}"})
     assert (await world.ask(api, "GET", "/dev")).status == 403
     await world.rest("CreateDeployment", restApiId=api, stageName="dev")

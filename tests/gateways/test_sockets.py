@@ -177,7 +177,7 @@ async def test_a_server_s_message_reaches_the_client(world):
 
 async def test_an_idle_connection_ends_after_ten_minutes_and_any_after_two_hours(world):
     api = await api_of(world, default=ok)
-    idle, idle_wire = await opened(world, api)
+    _, idle_wire = await opened(world, api)
     busy, busy_wire = await opened(world, api)
     for _ in range(13):
         world.clock.advance(9 * 60)

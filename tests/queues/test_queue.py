@@ -330,3 +330,22 @@ def test_bodies_of_all_allowed_characters_are_accepted():
 def test_attributes_that_sqs_refuses_are_refused(given, error):
     with pytest.raises(error):
         attributes.complete(given)
+
+
+def test_a_shorter_retention_holds_for_the_messages_that_are_there():
+    queue = make()
+    send(queue)
+    queue.settle(NOW + 100_000)
+    queue.configure({"MessageRetentionPeriod": "60"}, NOW + 100_000)
+    assert queue.receive(NOW + 100_000)[0] == []
+
+
+def test_a_message_behind_one_that_was_deleted_expires_in_time():
+    queue = make(MessageRetentionPeriod="60")
+    send(queue, "first")
+    send(queue, "second", now=NOW + 30_000)
+    [delivery] = queue.receive(NOW + 30_000)[0]
+    queue.delete(delivery.handle, NOW + 30_000)
+    assert bodies(queue.receive(NOW + 89_999, visibility_ms=0)[0]) == ["second"]
+    assert queue.receive(NOW + 90_000)[0] == []
+    assert len(queue) == 0

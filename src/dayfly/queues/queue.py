@@ -69,6 +69,7 @@ class Queue:
         self._attempts: OrderedDict[str, tuple[int, list[tuple[Entry, int, int]]]] = OrderedDict()
         self._owed: list[Change] = []
         self._last_seq = 0
+        self._next_expiry_ms = 0
         self._receipt = 0
 
     def __len__(self) -> int:
@@ -425,7 +426,8 @@ class Queue:
         if len(heap) > 2 * (self.in_flight + self.delayed) + 1024:
             self._heap = [item for item in heap if self._tells_truth(item)]
             heapq.heapify(self._heap)
-        self._expire(now_ms - self.settings.retention_ms, now_ms, changes)
+        if now_ms >= self._next_expiry_ms or self._elders:
+            self._expire(now_ms - self.settings.retention_ms, now_ms, changes)
         if self.settings.fifo:
             changes += [(f"{self.key}/d/{seq:020}", None) for seq in self._window.expire(now_ms)]
             while self._attempts and next(iter(self._attempts.values()))[0] <= now_ms:
@@ -450,6 +452,8 @@ class Queue:
                 break
             changes += self._remove(entry, now_ms)
             self._line.trim(entry)
+        oldest_ms = next(iter(self._entries.values())).sent_ms if self._entries else now_ms
+        self._next_expiry_ms = oldest_ms + self.settings.retention_ms
         while self._elders and (self._elders[0][2].gone or self._elders[0][0] <= before_ms):
             entry = heapq.heappop(self._elders)[2]
             if not entry.gone:
@@ -469,6 +473,7 @@ class Queue:
         was_counted = self.counted
         self.record = record
         self.settings = attributes.settings_of(record.attributes)
+        self._next_expiry_ms = 0
         changes: list[Change] = [(self.key, _encode(record))]
         if self.counted and not was_counted:
             changes += [self._progress(entry) for entry in self._entries.values() if entry.receives]

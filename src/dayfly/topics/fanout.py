@@ -34,6 +34,8 @@ Post = Callable[[str, Mapping[str, str], bytes], Awaitable[int]]
 Mail = Callable[[str, str, str], Awaitable[None]]
 """(to, subject, text)."""
 
+_SENDER = "AIDAISMY7JYY5F7RTT6AO"
+"""The SenderId of messages that a topic puts into a queue: SNS's own, not the publisher's."""
 FANOUT, POSTING = "sns-publication", "sns-posting"
 
 
@@ -131,7 +133,7 @@ class Fanout:
             attributes,
             group=publication.group,
             dedup=publication.dedup,
-            sender="AIDAIT2UOQQY3AUEKVGXU",
+            sender=_SENDER,
         )[1]
 
     def _posting(self, subscription: Subscription, publication: Publication, dead_letters: str | None) -> Posting:

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "src"))  # it runs as a script, too
+
 from dayfly.wire.models import botocore_version
 
 PROTOCOLS = ("query", "json", "rest-json", "rest-xml")

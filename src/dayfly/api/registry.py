@@ -147,7 +147,8 @@ class Registry:
         if self.keys is None:
             account = account_in(key_id) or self._default.account
         else:
-            older = protocol in ("query", "rest-xml")
+            # SQS keeps its old codes in JSON, too.
+            older = protocol in ("query", "rest-xml") or (scope is not None and scope.signing_name == "sqs")
             claim = signing.claim_of(request, scope, query_protocol=older)
             signing.verify(request, claim, self.keys.find, self._clock.now_ms(), query_protocol=older)
             account = self.keys.account_of(key_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
@@ -11,7 +11,7 @@ from dayfly.wire.operations import Operation, Service, form_pairs
 from dayfly.wire.refusals import Rejected
 from dayfly.wire.rest import Message, Params
 
-_NONE: Mapping[str, str] = {}
+Form = Sequence[tuple[str, str]]
 
 
 class Call(NamedTuple):
@@ -19,11 +19,15 @@ class Call(NamedTuple):
 
     operation: Operation
     protocol: str
-    labels: Mapping[str, str]
+    labels: Mapping[str, str] = {}
+    """Of the path, in the REST protocols."""
+    form: Form = ()
+    """Names and values, in the query protocol."""
 
     def read(self, message: Message) -> Params:
         """The parameters, as the model names them. Raises Rejected."""
-        params = self.operation.codec(self.protocol).read(message, self.labels)
+        codec = self.operation.codec(self.protocol)
+        params = codec.read_form(self.form) if self.protocol == "query" else codec.read(message, self.labels)
         if self.operation.service.name == "sqs" and "QueueUrl" not in params:
             _queue_from_path(self.operation, message, params)
         self.operation.validate(params)
@@ -57,7 +61,7 @@ def _by_target(service: Service, message: Message) -> Call:
     operation = service.operation(name)
     if operation is None:
         raise Rejected("UnknownOperationException", f"The requested operation {name!r} is not known to {service.name}")
-    return Call(operation, "json", _NONE)
+    return Call(operation, "json")
 
 
 def _by_action(service: Service, message: Message) -> Call:
@@ -69,7 +73,7 @@ def _by_action(service: Service, message: Message) -> Call:
     if operation is None:
         version = next((value for name, value in pairs if name == "Version"), service.metadata.get("apiVersion", ""))
         raise Rejected("InvalidAction", f"Could not find operation {action} for version {version}")
-    return Call(operation, "query", _NONE)
+    return Call(operation, "query", form=pairs)
 
 
 def _by_path(service: Service, message: Message, protocol: str) -> Call:

@@ -6,7 +6,7 @@ protocol, and writes its answers. Start reading at `Codec`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,6 +35,8 @@ class Answer(NamedTuple):
 
 Read = Callable[[Message, Mapping[str, str]], Params]
 """A request and its path's labels → parameters. Raises Rejected."""
+ReadForm = Callable[[Sequence[tuple[str, str]]], Params]
+"""A query request's names and values, which were needed to find the operation, → parameters."""
 Write = Callable[[Params, str], Answer]
 """An output's members and the request's id → the answer."""
 
@@ -151,11 +153,16 @@ class Codec:
     def __init__(self, operation: Operation, protocol: str) -> None:
         self.operation = operation
         self.protocol = protocol
+        self.read: Read
+        self.write: Write
+        self.read_form: ReadForm
         match protocol:
             case "json":
                 self.read, self.write = _json_reader(operation), _json_writer(operation)
             case "query":
-                self.read, self.write = _query_reader(operation), _query_writer(operation)
+                self.read_form = read_form = _form_reader(operation)
+                self.read = lambda message, _labels: read_form(form_pairs(message))
+                self.write = _query_writer(operation)
             case "rest-json" | "rest-xml":
                 self.read = _rest_reader(operation, protocol)
                 self.write = _rest_writer(operation, protocol)
@@ -211,16 +218,11 @@ def _json_writer(operation: Operation) -> Write:
     return write
 
 
-def _query_reader(operation: Operation) -> Read:
+def _form_reader(operation: Operation) -> ReadForm:
     if operation.input is None:
-        return lambda _message, _labels: {}
+        return lambda _pairs: {}
     convert = operation.service.query_readers.reader(operation.input)
-
-    def read(message: Message, _labels: Mapping[str, str]) -> Params:
-        pairs = getattr(message, "form", None)
-        return convert(tree(form_pairs(message) if pairs is None else pairs))  # type: ignore[no-any-return]
-
-    return read
+    return lambda pairs: convert(tree(pairs))
 
 
 def _query_writer(operation: Operation) -> Write:

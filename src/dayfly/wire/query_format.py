@@ -18,11 +18,13 @@ ReadNode = Callable[[Node], Any]
 
 
 def tree(pairs: Iterable[tuple[str, str]]) -> Node:
-    """The dotted names as nested dictionaries."""
+    """The dotted names as nested dictionaries. Raises Malformed for names with an empty part."""
     root: Node = {}
     for name, value in pairs:
         node = root
         for part in name.split("."):
+            if not part:
+                raise Malformed(f"Invalid parameter name {name!r}", "MalformedInput")
             node = node.setdefault(part, {})
         node[""] = value
     return root

@@ -12,7 +12,7 @@ import re
 from calendar import timegm
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from time import strptime
+from time import gmtime, strftime, strptime
 from typing import NamedTuple, Protocol
 from urllib.parse import parse_qsl, quote, unquote
 
@@ -161,12 +161,20 @@ def _check_time(claim: Claim, now_ms: int, codes: Codes) -> None:
     if claim.timestamp[:8] != claim.credential.date:
         raise Rejected(codes.mismatch, "Credential should be scoped to the date of the request.", 403)
     if signed_ms > now_ms + SKEW_MS:
-        raise Rejected(codes.mismatch, f"Signature not yet current: {claim.timestamp} is in the future.", 403)
+        latest, now = _stamp(now_ms + SKEW_MS), _stamp(now_ms)
+        text = f"Signature not yet current: {claim.timestamp} is still later than {latest} ({now} + 15 min.)"
+        raise Rejected(codes.mismatch, text, 403)
     if claim.expires_s is not None:
         if now_ms > signed_ms + claim.expires_s * 1000:
             raise Rejected("RequestExpired" if codes is _QUERY_CODES else codes.mismatch, "Request has expired.", 403)
     elif now_ms > signed_ms + SKEW_MS:
-        raise Rejected(codes.mismatch, f"Signature expired: {claim.timestamp} is now earlier than allowed.", 403)
+        earliest, now = _stamp(now_ms - SKEW_MS), _stamp(now_ms)
+        text = f"Signature expired: {claim.timestamp} is now earlier than {earliest} ({now} - 15 min.)"
+        raise Rejected(codes.mismatch, text, 403)
+
+
+def _stamp(ms: int) -> str:
+    return strftime("%Y%m%dT%H%M%SZ", gmtime(ms // 1000))
 
 
 def signature(message: Message, claim: Claim, secret: str) -> str:

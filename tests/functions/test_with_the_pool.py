@@ -36,7 +36,7 @@ async def test_a_zip_becomes_a_running_function_that_events_reach(tmp_path):
         directory=tmp_path / "scratch",
         cache=tmp_path / "cache",
         isolation="process",
-        on_log=lambda *told: functions.on_log(*told),
+        on_log=lambda *told: functions.on_log(*told),  # noqa: PLW0108 - functions come later
         seats={"python": 1, "node": 0, "provided": 0},
     )
     await pool.start()

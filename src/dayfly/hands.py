@@ -34,7 +34,7 @@ def to_functions(functions: Functions) -> Hand:
 
 
 def to_queues(queues: Queues) -> Hand:
-    async def hand(_: Scope, delivery: Delivery) -> Changes:
+    async def hand(_scope: Scope, delivery: Delivery) -> Changes:
         _, changes = queues.sending(
             delivery.arn,
             delivery.payload.decode(),
@@ -48,7 +48,7 @@ def to_queues(queues: Queues) -> Hand:
 
 
 def to_topics(topics: Topics) -> Hand:
-    async def hand(_: Scope, delivery: Delivery) -> Changes:
+    async def hand(_scope: Scope, delivery: Delivery) -> Changes:
         _, changes = topics.publishing(
             delivery.arn,
             delivery.payload.decode(),

@@ -6,7 +6,6 @@ https://smithy.io/2.0/spec/protocol-traits.html#timestampformat-trait
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from dayfly.wire.refusals import Malformed
 
@@ -26,6 +25,9 @@ def parse(value: object) -> float:
             moment = datetime.fromisoformat(text)
             return _plain((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
         if text[:1].isalpha():
+            # Loaded when first needed: it takes longer than all of the wire, and few requests carry HTTP dates.
+            from email.utils import parsedate_to_datetime
+
             return _plain(parsedate_to_datetime(text).timestamp())
         return _plain(float(text))
     except (ValueError, TypeError, OverflowError) as error:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 from xml.etree import ElementTree
-from xml.sax.saxutils import escape as _escape
 
 from dayfly.wire import scalars
 from dayfly.wire.json_format import unknown_member
@@ -23,8 +22,10 @@ WriteElement = Callable[[list[str], str, Any], None]
 
 
 def escape(text: str) -> str:
+    """Text for an element or an attribute. (The standard library's function brings urllib.request and ssl along.)"""
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
     # A carriage return would be read back as a line feed by any XML parser.
-    return _escape(text).replace("\r", "&#xD;")
+    return text.replace("\r", "&#xD;")
 
 
 def parse(body: bytes) -> Element:
@@ -258,7 +259,7 @@ def attributes_writer(shape: Shape) -> Callable[[dict[str, Any]], str]:
 
     def write(value: dict[str, Any]) -> str:
         return "".join(
-            f' {wire_name}="{_escape(to_text(value[name]), {chr(34): "&quot;"})}"'
+            f' {wire_name}="{escape(to_text(value[name]))}"'
             for name, wire_name, to_text in found
             if value.get(name) is not None
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import cached_property
 from urllib.parse import parse_qsl, unquote
 
 Headers = list[tuple[str, str]]
@@ -17,6 +16,8 @@ class Request:
 
     __slots__ = (
         "__dict__",
+        "_by_name",
+        "_query",
         "body",
         "headers",
         "method",
@@ -48,28 +49,32 @@ class Request:
         self.port = port  # of the listener that took it
         self.scheme = scheme
         self.version = "1.1"  # of HTTP
+        self._by_name: dict[str, str] | None = None
+        self._query: list[tuple[str, str]] | None = None
         self.raw_path, _, self.raw_query = target.partition("?")
+
+    # Looked up at most once each, and most of them on every request: `cached_property` takes a lock before Python 3.12.
 
     def header(self, name: str, default: str = "") -> str:
         """The first header of this name (give it in lower case)."""
-        return self._by_name.get(name, default)
+        found = self._by_name
+        if found is None:
+            found = self._by_name = {}
+            for given, value in self.headers:
+                found.setdefault(given.lower(), value)
+        return found.get(name, default)
 
-    @cached_property
-    def _by_name(self) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for name, value in self.headers:
-            found.setdefault(name.lower(), value)
-        return found
-
-    @cached_property
+    @property
     def path(self) -> str:
         """The path, percent-decoded."""
         return unquote(self.raw_path)
 
-    @cached_property
+    @property
     def query(self) -> list[tuple[str, str]]:
         """The query's pairs, decoded, in order; a name without `=` has the value ''."""
-        return parse_qsl(self.raw_query, keep_blank_values=True)
+        if self._query is None:
+            self._query = parse_qsl(self.raw_query, keep_blank_values=True) if self.raw_query else []
+        return self._query
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.target} {len(self.body)} bytes>"

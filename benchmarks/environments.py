@@ -26,7 +26,9 @@ from dayfly.runtime import Family, Invoke, Spec
 from dayfly.runtime.launch import Isolation
 from dayfly.runtime.pool import Pool
 
-PYTHON = "import time\ndef handler(event, context):\n    return event\ndef sleep(event, context):\n    time.sleep(0.1)\n"
+PYTHON = (
+    "import time\ndef handler(event, context):\n    return event\ndef sleep(event, context):\n    time.sleep(0.1)\n"
+)
 NODE = "exports.handler = async (event) => event;\n"
 EVENT = b'{"key": "' + b"x" * 180 + b'"}'
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:bench"
@@ -35,8 +37,16 @@ ARN = "arn:aws:lambda:us-east-1:000000000000:function:bench"
 def spec_of(code: Path, key: str, *, family: Family = "python", handler: str = "app.handler") -> Spec:
     runtime = "python3.11" if family == "python" else "nodejs20.x"
     return Spec(
-        key=key, arn=ARN, name="bench", version="$LATEST", family=family, runtime=runtime, handler=handler, code=code, environment={}
-    )  # fmt: skip
+        key=key,
+        arn=ARN,
+        name="bench",
+        version="$LATEST",
+        family=family,
+        runtime=runtime,
+        handler=handler,
+        code=code,
+        environment={},
+    )
 
 
 def event() -> Invoke:
@@ -102,7 +112,7 @@ async def bare_echo(times: int) -> list[float]:
     taken = await timed(once, times)
     loop.remove_reader(ours.fileno())
     ours.close()
-    os.waitpid(pid, 0)
+    os.waitpid(pid, 0)  # noqa: ASYNC222 - it ends with its socket
     return taken
 
 
@@ -118,7 +128,6 @@ async def cold(pool: Pool, code: Path, family: Family, *, pooled: bool) -> list[
     async def once() -> None:
         key = f"{family} {pooled} {next(numbers)}"
         await pool.invoke(spec_of(code, key, family=family), event())
-
 
     await once()
     await asyncio.sleep(0.3)
@@ -162,7 +171,11 @@ async def warm(pool: Pool, code: Path, echo: list[float]) -> None:
             await pool.invoke(spec, one)
         taken = await timed(lambda spec=spec, one=one: pool.invoke(spec, one), 20_000)  # type: ignore[misc]
         figure = f"p50 {p(taken, 0.5, 1e6)} us, p99 {p(taken, 0.99, 1e6)}, {len(taken) / sum(taken):,.0f}/s"
-        show(f"{family} warm invoke, one environment", figure, f"bare echo p50 {p(echo, 0.5, 1e6)} us, {len(echo) / sum(echo):,.0f}/s")
+        show(
+            f"{family} warm invoke, one environment",
+            figure,
+            f"bare echo p50 {p(echo, 0.5, 1e6)} us, {len(echo) / sum(echo):,.0f}/s",
+        )
 
 
 async def sleepers(pool: Pool, code: Path) -> None:
@@ -180,7 +193,10 @@ async def sleepers(pool: Pool, code: Path) -> None:
     await asyncio.gather(*(caller() for _ in range(64)))
     show("64 callers of a 100 ms function, from cold", f"{done / (time.perf_counter() - started):,.0f}/s", "640/s")
     pids = [environment.pid for environment in pool.environments() if environment.spec.key == spec.key]
-    show("memory per warm Python environment", f"{statistics.median(map(unshared_mb, pids)):.1f} MiB of its own ({len(pids)})")
+    show(
+        "memory per warm Python environment",
+        f"{statistics.median(map(unshared_mb, pids)):.1f} MiB of its own ({len(pids)})",
+    )
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest_asyncio
 
 sys.path.insert(0, str(Path(__file__).parent))
-from runtime_bench import open_bench  # noqa: E402 - found by the line above
+from runtime_bench import open_bench
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["namespace", "process"])

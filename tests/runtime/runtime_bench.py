@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import textwrap
 from pathlib import Path
 
@@ -46,11 +45,22 @@ class Bench:
             if name == "bootstrap":
                 path.chmod(0o755)
         runtime = {"python": "python3.11", "node": "nodejs20.x", "provided": "provided.al2023"}[family]
-        fields = {"key": f"{ARN}:{number}", "arn": ARN, "name": "demo", "version": "$LATEST", "family": family, "runtime": runtime,
-                  "handler": handler, "code": code, "environment": {"AWS_REGION": "us-east-1"}}
+        fields = {
+            "key": f"{ARN}:{number}",
+            "arn": ARN,
+            "name": "demo",
+            "version": "$LATEST",
+            "family": family,
+            "runtime": runtime,
+            "handler": handler,
+            "code": code,
+            "environment": {"AWS_REGION": "us-east-1"},
+        }
         return Spec(**(fields | more))
 
-    async def run(self, files: dict[str, str] | str, payload: object = None, *, on_chunk: OnChunk | None = None, **more) -> Finished:
+    async def run(
+        self, files: dict[str, str] | str, payload: object = None, *, on_chunk: OnChunk | None = None, **more
+    ) -> Finished:
         spec = self.spec(files, **more)
         finished = await self.pool.invoke(spec, invoke_of(payload), on_chunk)
         self.pool.retire(spec.key)
@@ -65,8 +75,15 @@ class Bench:
 
 async def open_bench(directory: Path, isolation: str, **more) -> Bench:
     bench = Bench(None, directory)  # type: ignore[arg-type]
-    bench.pool = Pool(clock=SystemClock(), ids=RandomIds(), directory=directory / "scratch", cache=directory / "cache",
-                      on_log=bench.on_log, isolation=isolation, **({"seats": {"python": 1, "node": 1, "provided": 0}} | more))
+    bench.pool = Pool(
+        clock=SystemClock(),
+        ids=RandomIds(),
+        directory=directory / "scratch",
+        cache=directory / "cache",
+        on_log=bench.on_log,
+        isolation=isolation,
+        **({"seats": {"python": 1, "node": 1, "provided": 0}} | more),
+    )
     await bench.pool.start()
     if isolation == "namespace":
         try:
@@ -81,4 +98,4 @@ def is_running(pid: int) -> bool:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
         return False
-    return state not in "ZX" and os.path.exists(f"/proc/{pid}")
+    return state not in "ZX"

@@ -1,5 +1,6 @@
 """Custom runtimes over the AWS Runtime API. https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html"""
 
+# ruff: noqa: E501 - the code of functions stands in strings
 from __future__ import annotations
 
 import json
@@ -50,7 +51,9 @@ async def test_a_bootstrap_serves_events(bench):
 
 
 @pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize(("mode", "kind"), [("error", "My.Error"), ("init error", "Init.Bad"), ("exit", "Runtime.ExitError")])
+@pytest.mark.parametrize(
+    ("mode", "kind"), [("error", "My.Error"), ("init error", "Init.Bad"), ("exit", "Runtime.ExitError")]
+)
 async def test_errors_of_a_bootstrap_are_answers(bench, mode, kind):
     finished = await bench.pool.invoke(custom(bench, mode), invoke_of())
     assert (finished.error, json.loads(finished.payload)["errorType"]) == ("Unhandled", kind)

@@ -1,5 +1,6 @@
 """What an environment in namespaces cannot do."""
 
+# ruff: noqa: E501 - the code of functions stands in strings
 from __future__ import annotations
 
 import json
@@ -118,7 +119,9 @@ async def test_private_files_of_the_developer_are_readable_inside(isolated):
 async def test_beyond_its_memory_it_is_killed(isolated):
     if not isolated.pool.stats()["cgroups"]:
         pytest.skip("no memory control group may be made here")
-    finished = await isolated.run("def handler(e, c): return len(bytearray(400 << 20))", memory_mb=128, timeout_ms=20_000)
+    finished = await isolated.run(
+        "def handler(e, c): return len(bytearray(400 << 20))", memory_mb=128, timeout_ms=20_000
+    )
     document = json.loads(finished.payload)
     assert document["errorType"] == "Runtime.ExitError"
     assert document["errorMessage"].endswith("Error: Runtime exited with error: signal: killed")

@@ -1,5 +1,6 @@
 """Node functions, on both drivers. https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html"""
 
+# ruff: noqa: E501 - the code of functions stands in strings
 from __future__ import annotations
 
 import json
@@ -20,19 +21,29 @@ ANSWERS = {
     "promise": ({"app.js": "exports.handler = (event) => new Promise((r) => setTimeout(() => r(event), 5));"}, 7),
     "callback": ({"app.js": "exports.handler = (e, c, callback) => callback(null, 'called');"}, "called"),
     "a callback waits for an empty loop": (
-        {"app.js": "let n = 0; exports.handler = (e, c, cb) => { setTimeout(() => { n = 1; }, 20); cb(null, { toJSON: () => n }); };"},
+        {
+            "app.js": "let n = 0; exports.handler = (e, c, cb) => { setTimeout(() => { n = 1; }, 20); cb(null, { toJSON: () => n }); };"
+        },
         1,
     ),
     "unless told not to": (
-        {"app.js": "exports.handler = (e, c, cb) => { c.callbackWaitsForEmptyEventLoop = false; setTimeout(() => {}, 60000); cb(null, 1); };"},
+        {
+            "app.js": "exports.handler = (e, c, cb) => { c.callbackWaitsForEmptyEventLoop = false; setTimeout(() => {}, 60000); cb(null, 1); };"
+        },
         1,
     ),
     "succeed": ({"app.js": "exports.handler = (e, c) => c.succeed('s');"}, "s"),
     "done": ({"app.js": "exports.handler = (e, c) => c.done(null, 'd');"}, "d"),
     "a plain return value is not an answer": ({"app.js": "exports.handler = () => 42;"}, None),
     "undefined is null": ({"app.js": "exports.handler = async () => {};"}, None),
-    "ES module": ({"app.mjs": "import fs from 'fs'; export const handler = async () => typeof fs.existsSync;"}, "function"),
-    "type module": ({"app.js": "export const handler = async () => 'esm';", "package.json": '{"type": "module"}'}, "esm"),
+    "ES module": (
+        {"app.mjs": "import fs from 'fs'; export const handler = async () => typeof fs.existsSync;"},
+        "function",
+    ),
+    "type module": (
+        {"app.js": "export const handler = async () => 'esm';", "package.json": '{"type": "module"}'},
+        "esm",
+    ),
     "cjs": ({"app.cjs": "exports.handler = async () => 'cjs';"}, "cjs"),
     "default export": ({"app.mjs": "export default { handler: async () => 'default' };"}, "default"),
 }
@@ -50,7 +61,9 @@ async def test_handlers_live_in_folders_and_may_be_nested(bench):
 
 
 async def test_console_lines_have_lambdas_form(bench):
-    finished = await bench.run({"app.js": "exports.handler = async () => { console.log('a %d', 1); console.error({ b: 2 }); };"}, family="node")
+    finished = await bench.run(
+        {"app.js": "exports.handler = async () => { console.log('a %d', 1); console.error({ b: 2 }); };"}, family="node"
+    )
     start = next(index for index, line in enumerate(finished.log) if line.startswith("START"))
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\t[0-9a-f-]{36}\tINFO\ta 1", finished.log[start + 1])
     assert finished.log[start + 2].endswith("\tERROR\t{ b: 2 }")
@@ -82,7 +95,11 @@ async def test_errors_are_worded_as_on_aws(bench, name):
     code, kind, message = ERRORS[name]
     finished = await bench.run({"app.js": code}, family="node")
     document = json.loads(finished.payload)
-    assert (finished.error, document["errorType"], document["errorMessage"].split("\n")[0]) == ("Unhandled", kind, message)
+    assert (finished.error, document["errorType"], document["errorMessage"].split("\n")[0]) == (
+        "Unhandled",
+        kind,
+        message,
+    )
     assert isinstance(document["trace"], list)
 
 
@@ -143,7 +160,11 @@ async def test_aws_host_names_lead_to_the_platform(bench):
     """
     environment = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
     seen = await bench.value({"app.js": code}, port, family="node", environment=environment)
-    assert [line.lower() for line in seen] == ["host: sqs.eu-west-1.amazonaws.com", f"host: api.localhost:{port}", "host: sns.eu-west-1.amazonaws.com"]
+    assert [line.lower() for line in seen] == [
+        "host: sqs.eu-west-1.amazonaws.com",
+        f"host: api.localhost:{port}",
+        "host: sns.eu-west-1.amazonaws.com",
+    ]
     server.close()
 
 

@@ -1,5 +1,6 @@
 """The parts without processes: frames, lines, reports, names, code, SDK scan, eviction, certificates."""
 
+# ruff: noqa: E501 - the code of functions stands in strings
 from __future__ import annotations
 
 import io
@@ -59,7 +60,12 @@ def test_an_end_by_signal_is_named():
 
 
 def test_runtime_names_lead_to_families(tmp_path):
-    assert [names.family_of(name) for name in ("python3.8", "python2.7", "provided.al2", "go1.x")] == ["python", "python", "provided", "provided"]
+    assert [names.family_of(name) for name in ("python3.8", "python2.7", "provided.al2", "go1.x")] == [
+        "python",
+        "python",
+        "provided",
+        "provided",
+    ]
     with pytest.raises(Unsupported, match="java21"):
         names.family_of("java21", tmp_path)
     (tmp_path / "bootstrap").write_text("")
@@ -86,7 +92,9 @@ def test_an_archive_is_unpacked_once_with_its_modes(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
-@pytest.mark.parametrize("entry", [("../x", b"", 0o644), ("/etc/x", b"", 0o644), ("a/../../x", b"", 0o644), ("link", b"/etc", 0o120777)])
+@pytest.mark.parametrize(
+    "entry", [("../x", b"", 0o644), ("/etc/x", b"", 0o644), ("a/../../x", b"", 0o644), ("link", b"/etc", 0o120777)]
+)
 def test_an_archive_cannot_write_elsewhere(tmp_path, entry):
     with pytest.raises(code.InvalidZip):
         code.unpack(zip_of(entry), tmp_path / "code")
@@ -99,8 +107,12 @@ def test_what_is_no_archive_is_refused(tmp_path):
 
 
 def test_sdk_packages_that_are_mentioned_and_missing_are_found(tmp_path):
-    (tmp_path / "a.js").write_text("const { S3 } = require('aws-sdk/clients/s3'); const l = require(\"@aws-sdk/lib-dynamodb\");")
-    (tmp_path / "b.ts").write_text("import { SQSClient } from '@aws-sdk/client-sqs';\nimport '@aws-sdk/other-thing';\nconst x = await import('@smithy/core')")
+    (tmp_path / "a.js").write_text(
+        "const { S3 } = require('aws-sdk/clients/s3'); const l = require(\"@aws-sdk/lib-dynamodb\");"
+    )
+    (tmp_path / "b.ts").write_text(
+        "import { SQSClient } from '@aws-sdk/client-sqs';\nimport '@aws-sdk/other-thing';\nconst x = await import('@smithy/core')"
+    )
     (tmp_path / "node_modules" / "@aws-sdk" / "lib-dynamodb").mkdir(parents=True)
     (tmp_path / "node_modules" / "@aws-sdk" / "lib-dynamodb" / "package.json").write_text("{}")
     (tmp_path / "node_modules" / "x.js").write_text("require('@aws-sdk/client-ses')")
@@ -118,7 +130,10 @@ async def test_without_npm_it_is_said_once(tmp_path, monkeypatch, caplog):
 
 
 def test_the_longest_idle_go_first_when_memory_is_short():
-    idle = [Idle(environment=name, since_ms=since, memory_mb=10) for name, since in (("new", 90), ("old", 10), ("middle", 50))]
+    idle = [
+        Idle(environment=name, since_ms=since, memory_mb=10)
+        for name, since in (("new", 90), ("old", 10), ("middle", 50))
+    ]
     assert choose(idle, now_ms=100, idle_ms=1000, used_mb=55, budget_mb=40) == ["old", "middle"]
     assert choose(idle, now_ms=100, idle_ms=60, used_mb=30, budget_mb=40) == ["old"]
 
@@ -135,12 +150,17 @@ def test_a_server_name_gets_a_certificate_that_clients_trust(tmp_path):
     trusting = ssl.create_default_context(cafile=str(authority.bundle))
     for name in ("sqs.eu-west-1.amazonaws.com", "localhost"):
         ours, theirs = socket.socketpair()
-        server = threading.Thread(target=lambda end=theirs: authority.server_context().wrap_socket(end, server_side=True).close())
+        server = threading.Thread(
+            target=lambda end=theirs: authority.server_context().wrap_socket(end, server_side=True).close()
+        )
         server.start()
         with trusting.wrap_socket(ours, server_hostname=name) as connection:
             assert ("DNS", name) in connection.getpeercert()["subjectAltName"]
         server.join()
-    assert Authority(directory=tmp_path, clock=SystemClock()).certificate.read_bytes() == authority.certificate.read_bytes()
+    assert (
+        Authority(directory=tmp_path, clock=SystemClock()).certificate.read_bytes()
+        == authority.certificate.read_bytes()
+    )
 
 
 def test_merged_layers_let_later_ones_win(tmp_path):

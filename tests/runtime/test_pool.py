@@ -132,7 +132,9 @@ async def test_close_waits_for_what_runs_and_leaves_no_process(bench, tmp_path_f
     running = asyncio.ensure_future(own.pool.invoke(spec, invoke_of()))
     while not own.pool.stats()["groups"].get(spec.key, {}).get("busy"):
         await asyncio.sleep(0.005)
-    pids = [environment._child.pid for environment in own.pool._roster.environments()] + own.pool._launcher.zygote_pids()
+    pids = [
+        environment._child.pid for environment in own.pool._roster.environments()
+    ] + own.pool._launcher.zygote_pids()
     await own.pool.close(5)
     assert (await running).payload == b"5"
     assert pids
@@ -166,7 +168,10 @@ asyncio.run(main())
 async def test_kill_9_of_the_platform_leaves_no_process(bench, tmp_path):
     here = Path(__file__).parent
     code = KILLED.format(
-        src=str(here.parents[1] / "src"), here=str(here), directory=str(tmp_path), isolation=bench.pool._launcher.isolation
+        src=str(here.parents[1] / "src"),
+        here=str(here),
+        directory=str(tmp_path),
+        isolation=bench.pool._launcher.isolation,
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as platform:
         line = await asyncio.to_thread(platform.stdout.readline)

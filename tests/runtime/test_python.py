@@ -1,12 +1,12 @@
 """Python functions, on both drivers. https://docs.aws.amazon.com/lambda/latest/dg/python-handler.html"""
 
+# ruff: noqa: E501 - the code of functions stands in strings
 from __future__ import annotations
 
 import json
 import re
 
 import pytest
-
 from runtime_bench import invoke_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -56,7 +56,9 @@ async def test_the_lines_stand_between_start_and_end(bench):
     log = [line for line in finished.log if not line.startswith("INIT_START")]
     kinds = [line.split()[0] for line in log]
     assert kinds[kinds.index("START") :] == ["START", "one", "[WARNING]", "three", "no", "END", "REPORT"]
-    assert re.fullmatch(r"\[WARNING\]\t\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\t[0-9a-f-]{36}\ttwo", log[kinds.index("[WARNING]")])
+    assert re.fullmatch(
+        r"\[WARNING\]\t\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\t[0-9a-f-]{36}\ttwo", log[kinds.index("[WARNING]")]
+    )
     assert re.fullmatch(
         r"REPORT RequestId: [0-9a-f-]{36}\tDuration: [\d.]+ ms\tBilled Duration: \d+ ms\tMemory Size: 128 MB\t"
         r"Max Memory Used: \d+ MB\tInit Duration: [\d.]+ ms\t",
@@ -125,7 +127,11 @@ async def test_handlers_live_in_packages_and_folders(bench):
 
 
 async def test_a_functions_own_modules_stand_before_preloaded_ones(bench):
-    code = {"app.py": "import queue, jmespath\ndef handler(e, c): return [queue.MINE, jmespath.MINE]", "queue.py": "MINE = 1", "jmespath.py": "MINE = 2"}
+    code = {
+        "app.py": "import queue, jmespath\ndef handler(e, c): return [queue.MINE, jmespath.MINE]",
+        "queue.py": "MINE = 1",
+        "jmespath.py": "MINE = 2",
+    }
     assert await bench.value(code) == [1, 2]
 
 
@@ -198,4 +204,8 @@ async def test_aws_host_names_lead_to_the_platform(bench):
                     socket.getaddrinfo("abc.execute-api.localhost", 4566)[0][4]]
     """
     environment = {"DAYFLY_TLS_ADDRESS": "127.0.0.1:4567", "AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}
-    assert await bench.value(code, environment=environment) == [["127.0.0.1", 4567], ["127.0.0.1", 4566], ["127.0.0.1", 4566]]
+    assert await bench.value(code, environment=environment) == [
+        ["127.0.0.1", 4567],
+        ["127.0.0.1", 4566],
+        ["127.0.0.1", 4566],
+    ]

@@ -121,7 +121,9 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def every_open_ticket_is_in_exactly_one_place(self):
-        placed = [ticket for _, ticket in self.busy()] + [t for group in self.state.groups.values() for t in group.waiting]
+        placed = [ticket for _, ticket in self.busy()] + [
+            t for group in self.state.groups.values() for t in group.waiting
+        ]
         assert sorted(placed) == sorted(self.open)
         assert self.state.active == len(self.open)
         assert self.state.starting == len(self.starting)

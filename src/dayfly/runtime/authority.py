@@ -107,7 +107,11 @@ class Authority:
 
     def _minted(self, name: str) -> Path:
         """A file with a certificate for a name, its key and no more. Raises ValueError for what is no host name."""
-        if len(name) > 253 or not name.replace("-", "").replace(".", "").replace("_", "").isalnum() or name.startswith("."):
+        if (
+            len(name) > 253
+            or not name.replace("-", "").replace(".", "").replace("_", "").isalnum()
+            or name.startswith(".")
+        ):
             raise ValueError(f"{name!r} is not a host name")
         path = self._directory / f"name-{name}.pem"
         if path.exists():
@@ -129,9 +133,7 @@ class Authority:
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
-            )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256())
         )
         _write_private(path, certificate.public_bytes(serialization.Encoding.PEM) + _key_bytes(key))
@@ -140,7 +142,12 @@ class Authority:
     def _write_bundle(self) -> None:
         paths = ssl.get_default_verify_paths()
         roots = b""
-        for candidate in (paths.cafile, paths.openssl_cafile, "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"):
+        for candidate in (
+            paths.cafile,
+            paths.openssl_cafile,
+            "/etc/ssl/certs/ca-certificates.crt",
+            "/etc/pki/tls/certs/ca-bundle.crt",
+        ):
             if candidate and Path(candidate).is_file():
                 roots = Path(candidate).read_bytes()
                 break

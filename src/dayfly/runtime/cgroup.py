@@ -1,8 +1,9 @@
 """Limits on memory through control groups: version 1, version 2, or none.
 
-Each environment gets a directory of its own. Joining it makes the kernel wait for a grace period, some 10 ms, in which
-nobody can fork: a process that is to wait in a seat joins by itself before it is sandboxed, one that is started on demand
-is put there by a thread as soon as no start is waiting. Limits are written when the environment is told its function.
+Each environment gets a directory of its own. Joining it makes the kernel wait for a grace period, some 10 ms, in
+which nobody can fork: a process that is to wait in a seat joins by itself before it is sandboxed, one that is started
+on demand is put there by a thread as soon as no start is waiting. Limits are written when the environment is told its
+function.
 """
 
 from __future__ import annotations

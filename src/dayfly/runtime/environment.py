@@ -9,8 +9,8 @@
 | dead         | killed or ended; its invocation has been answered    |                                             |
 
 Guarantees. An environment serves one invocation at a time. Every invocation given to `begin` is answered exactly once,
-whatever happens to the process. All lines that it printed before it answered come before its END line. A caller that goes
-away does not disturb the environment. A dead environment never comes back.
+whatever happens to the process. All lines that it printed before it answered come before its END line. A caller that
+goes away does not disturb the environment. A dead environment never comes back.
 
 An event may be given while the code is still being loaded: it is sent at once and waits inside, so a cold start
 costs no extra round trip.
@@ -103,6 +103,7 @@ class Environment(Listener):
         self._served = False
         self._failed = False
         self._marked = False
+        self._ending = False
         self._sampled_s = 0.0
         self._deadline_s = self._loop.time() + INIT_LIMIT_MS / 1000
         self._idle_since_s = 0.0
@@ -135,10 +136,11 @@ class Environment(Listener):
             self._child.resume()
         self.current = ticket
         ticket.cold, self._served = not self._served, True
+        # Sent first: the process works on it while we do our bookkeeping.
+        self._channel.event(ticket.invoke, self.spec.timeout_ms)
         if self.state != "initialising" or self._marked:
             ticket.init_ms, self._init_ms = self._init_ms, None
             self._start(ticket)
-        self._channel.event(ticket.invoke, self.spec.timeout_ms)
 
     def kill(self) -> None:
         """End the process tree now. An invocation under way is answered as for a process that was killed."""
@@ -188,7 +190,7 @@ class Environment(Listener):
             payload = payload if error else b"".join(ticket.parts)
         status = "error" if self._failed else None
         self._finish(ticket, payload, error, status, content_type)
-        if self._failed:
+        if self._failed or self._ending:
             self._child.kill()
             self._die()
             return
@@ -287,7 +289,10 @@ class Environment(Listener):
     def _exited(self, status: int) -> None:
         if self.state == "dead":
             return
+        self._ending = True
         self._channel.drain()
+        if self._dead():
+            return  # the answer found there ended it
         ticket = self.current
         self._read_log()
         for line in self._lines.end():
@@ -297,8 +302,10 @@ class Environment(Listener):
             for line in text.split("\n"):
                 self._write_line(ticket.invoke.request_id, line)
             self._finish(ticket, payload, "Unhandled", "error", "application/json")
-        if self.state != "dead":  # the drained channel may have held an answer that ended it
-            self._die()
+        self._die()
+
+    def _dead(self) -> bool:
+        return self.state == "dead"
 
     def _die(self) -> None:
         self.state = "dead"
@@ -350,4 +357,3 @@ class Environment(Listener):
         _, found, rest = status.partition(b"VmHWM:")
         if found:
             self.memory_mb = max(self.memory_mb, -(-int(rest.split(None, 1)[0]) // 1024))
-

@@ -36,6 +36,7 @@ _PRELOAD = (
     "botocore.retries.standard", "s3transfer.manager", "urllib3",
 )  # fmt: skip
 _REFILL_AFTER_S = 0.02
+_JOIN_AFTER_S = 0.05
 _RUNTIME = "/var/runtime"
 
 
@@ -86,6 +87,7 @@ class Launcher:
         self._numbers = itertools.count(1)
         self._taking = 0
         self._to_join: deque[tuple[Seat, int]] = deque()
+        self._joining = False
         self._closed = False
         self.cgroups = Cgroups.find(str(os.getpid()))
 
@@ -121,7 +123,8 @@ class Launcher:
         finally:
             self._taking -= 1
             self._refill_later(spec.family)
-            if not self._taking and self._to_join:
+            if self._to_join and not self._joining:
+                self._joining = True
                 self._in_background(self._join(), "join control groups")
 
     def _pop(self, family: Family) -> Seat | None:
@@ -153,12 +156,17 @@ class Launcher:
         task.add_done_callback(self._tasks.discard)
 
     async def _join(self) -> None:
-        while self._to_join and not self._taking:
+        """Put processes started on demand into their groups, once no other start would have to wait for that."""
+        while self._to_join:
+            await asyncio.sleep(_JOIN_AFTER_S)
+            if self._taking:
+                continue
             seat, memory_mb = self._to_join.popleft()
             if seat.groups and seat.child.status is None:
                 await asyncio.to_thread(self.cgroups.join, seat.groups, seat.child.pid, memory_mb=memory_mb)
             if seat.child.status is not None:
                 self.cgroups.discard(seat.groups)
+        self._joining = False
 
     async def _add_seat_quietly(self, family: Family) -> None:
         try:
@@ -202,7 +210,10 @@ class Launcher:
         # Read by Node when it starts only: too late for the function's own environment.
         environment = {"NODE_EXTRA_CA_CERTS": str(self._ca_bundle)} if self._ca_bundle is not None else {}
         place = _RUNTIME if self.isolation == "namespace" else str(SHIM)
-        return {"argv": [binary, f"{place}/node_bootstrap.cjs"], "env": environment | {"PATH": "/usr/local/bin:/usr/bin:/bin"}}
+        return {
+            "argv": [binary, f"{place}/node_bootstrap.cjs"],
+            "env": environment | {"PATH": "/usr/local/bin:/usr/bin:/bin"},
+        }
 
     async def _zygote(self, family: Family) -> Zygote:
         """The running zygote of this family: Python's own, with modules loaded, and a bare one for all else."""
@@ -220,7 +231,9 @@ class Launcher:
             zygote = await self._try_zygote(kind)
         except Unavailable as error:
             if self.isolation == "process" or not self._may_fall_back:
-                raise Unavailable(f"environments cannot be started with isolation `{self.isolation}`: {error}") from error
+                raise Unavailable(
+                    f"environments cannot be started with isolation `{self.isolation}`: {error}"
+                ) from error
             _log.warning("Functions run as plain processes, not isolated from each other: %s.", error)
             self.isolation = "process"
             zygote = await self._try_zygote(kind)
@@ -253,7 +266,12 @@ class Launcher:
         bootstraps, named extras.
         """
         self.node_modules.mkdir(parents=True, exist_ok=True)
-        paths = [sys.base_prefix, *(str(path) for path in sorted(sdk.iterdir())), str(self.node_modules), *self._visible]
+        paths = [
+            sys.base_prefix,
+            *(str(path) for path in sorted(sdk.iterdir())),
+            str(self.node_modules),
+            *self._visible,
+        ]
         if (node := names.node_binary() if "node" in self._used else None) is not None:
             paths.append(str(Path(node).parents[1]))
         paths = [path for path in dict.fromkeys(paths) if not path.startswith("/usr/") and path != "/usr"]
@@ -269,7 +287,9 @@ class Launcher:
         return {family: len(seats) for family, seats in self._seats.items()}
 
     def zygote_pids(self) -> list[int]:
-        done = [task for task in self._zygotes.values() if task.done() and not task.cancelled() and not task.exception()]
+        done = [
+            task for task in self._zygotes.values() if task.done() and not task.cancelled() and not task.exception()
+        ]
         return [task.result().pid for task in done]
 
     async def close(self) -> None:

@@ -54,7 +54,7 @@ def _node() -> tuple[str, str]:
         return "", ""
     # A version manager's shim costs 100 ms a start; the real executable is asked for once.
     question = [found, "-p", "process.execPath + '\\n' + process.versions.node"]
-    answer = subprocess.run(question, capture_output=True, text=True, check=False)  # noqa: S603
+    answer = subprocess.run(question, capture_output=True, text=True, check=False)
     path, _, version = answer.stdout.strip().partition("\n")
     return path, version
 

@@ -141,7 +141,12 @@ class Pool:
 
     def stats(self) -> dict[str, Any]:
         groups = {
-            group.key: {"idle": len(group.idle), "busy": len(group.busy), "starting": group.starting, "waiting": len(group.waiting)}
+            group.key: {
+                "idle": len(group.idle),
+                "busy": len(group.busy),
+                "starting": group.starting,
+                "waiting": len(group.waiting),
+            }
             for group in self._roster.groups.values()
         }
         return {

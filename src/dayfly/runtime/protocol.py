@@ -1,7 +1,7 @@
 """The Lambda Runtime API as a state machine without I/O.
 
-https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. A runtime polls `next`, then posts a response or an error
-for that request id; or posts an initialisation error once. What is not supported names itself.
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. A runtime polls `next`, then posts a response or an
+error for that request id; or posts an initialisation error once. What is not supported names itself.
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ class RuntimeApi:
             headers.append(("Lambda-Runtime-Client-Context", invoke.client_context.decode("utf-8", "replace")))
         return Answer(status=200, body=invoke.payload, headers=tuple(headers))
 
-    def request(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[Answer | None, Said | None]:
+    def request(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[Answer | None, Said | None]:
         """One request of the runtime: its answer (None: `next` waits), and what it told the platform."""
         for prefix, name in _UNSUPPORTED.items():
             if path.startswith(prefix):

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-_SIGNALS = {
+_SIGNALS: dict[int, str] = {
     signal.SIGKILL: "killed",
     signal.SIGSEGV: "segmentation fault",
     signal.SIGABRT: "aborted",
@@ -51,8 +51,8 @@ def timed_out(request_id: str, limit_ms: int, now_ms: int) -> tuple[bytes, str]:
 def exited(request_id: str, status: int) -> tuple[bytes, str]:
     """The error document and the log line for a process that ended; a negative status is a signal's number."""
     if status < 0:
-        name = _SIGNALS.get(signal.Signals(-status) if -status in iter(signal.Signals) else signal.SIGKILL)
-        words = f"Runtime exited with error: signal: {name or -status}"
+        name = _SIGNALS.get(-status, str(-status))
+        words = f"Runtime exited with error: signal: {name}"
     elif status == 0:
         words = "Runtime exited without providing a reason"
     else:

@@ -99,7 +99,9 @@ class Roster(Generic[E, T]):
     @property
     def wanting(self) -> bool:
         """Whether a start is owed that only a limit holds back."""
-        return any(len(self.groups[key].waiting) > self.groups[key].starting for key in self._wanting if key in self.groups)
+        return any(
+            len(self.groups[key].waiting) > self.groups[key].starting for key in self._wanting if key in self.groups
+        )
 
     def started(self, key: str, environment: E) -> T | None:
         """A start succeeded: the ticket it serves now, or None (it is idle)."""

@@ -14,7 +14,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _log = logging.getLogger(__name__)
-_MENTION = re.compile(rb"""(?:require\s*\(\s*|from\s*|import\s*\(?\s*)['"](aws-sdk|@(?:aws-sdk|smithy)/[a-z0-9._-]+)(?:/[^'"]*)?['"]""")
+_MENTION = re.compile(
+    rb"""(?:require\s*\(\s*|from\s*|import\s*\(?\s*)['"](aws-sdk|@(?:aws-sdk|smithy)/[a-z0-9._-]+)(?:/[^'"]*)?['"]"""
+)
 _SOURCES = (".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".jsx", ".tsx")
 _MAX_SOURCE = 8 << 20
 _said: set[str] = set()
@@ -68,7 +70,7 @@ def _install(wanted: set[str], directory: Path) -> None:
             manifest.write_text(json.dumps({"name": "dayfly-node-sdk", "private": True}))
         command = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--save", *sorted(wanted)]
         try:
-            done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=300, check=False)  # noqa: S603
+            done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=300, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:
             _say(wanted, str(error))
             return
@@ -81,4 +83,6 @@ def _say(wanted: set[str], why: str) -> None:
     fresh = wanted - _said
     if fresh:
         _said.update(fresh)
-        _log.warning("Node functions will not find %s, which AWS's runtime provides: %s.", ", ".join(sorted(fresh)), why)
+        _log.warning(
+            "Node functions will not find %s, which AWS's runtime provides: %s.", ", ".join(sorted(fresh)), why
+        )

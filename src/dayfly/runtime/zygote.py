@@ -80,7 +80,7 @@ class Zygote:
         command = [self._interpreter, "-I", "-S", "-X", "utf8", str(SHIM / "zygote.py"), str(theirs.fileno())]
         try:
             # start_new_session: a terminal's Ctrl-C is for the platform, which ends us in its own time.
-            self._process = subprocess.Popen(  # noqa: S603, ASYNC220 - a vfork; a few milliseconds, once a family
+            self._process = subprocess.Popen(  # noqa: ASYNC220 - a vfork; a few milliseconds, once a family
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=said_write,
@@ -182,7 +182,8 @@ class Zygote:
         match message["op"]:
             case "spawned":
                 child.pid = message["pid"]
-                child.spawned.done() or child.spawned.set_result(None)
+                if not child.spawned.done():
+                    child.spawned.set_result(None)
             case "fitted":
                 if child.fitted is not None and not child.fitted.done():
                     child.fitted.set_result(None)

@@ -19,8 +19,9 @@ import sys
 import time
 import traceback
 from types import TracebackType
+from typing import Any
 
-import python_redirect
+import python_redirect  # type: ignore[import-not-found]
 
 _EVENT = struct.Struct(">IHHHI")
 _HEAD = struct.Struct(">IB")
@@ -85,20 +86,20 @@ class CognitoIdentity:
 
 
 class ClientContext:
-    def __init__(self, document: dict) -> None:
+    def __init__(self, document: dict[str, Any]) -> None:
         self.custom = document.get("custom")
         self.env = document.get("env")
         self.client = Client(document["client"]) if document.get("client") else None
 
 
 class Client:
-    def __init__(self, document: dict) -> None:
+    def __init__(self, document: dict[str, Any]) -> None:
         for name in ("installation_id", "app_title", "app_version_name", "app_version_code", "app_package_name"):
             setattr(self, name, document.get(name))
 
 
 class LambdaContext:
-    def __init__(self, init: dict, request_id: str, arn: str, client_context: bytes, deadline: float) -> None:
+    def __init__(self, init: dict[str, Any], request_id: str, arn: str, client_context: bytes, deadline: float) -> None:
         self.aws_request_id = request_id
         self.invoked_function_arn = arn
         self.function_name = init["name"]
@@ -134,8 +135,13 @@ class _RequestIdFilter(logging.Filter):
 
 class _JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        document = {"timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)), "level": record.levelname,
-                    "message": record.getMessage(), "logger": record.name, "requestId": _current_request}  # fmt: skip
+        document: dict[str, Any] = {
+            "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
+            "level": record.levelname,
+            "message": record.getMessage(),
+            "logger": record.name,
+            "requestId": _current_request,
+        }
         if record.exc_info and record.exc_info[0]:
             document["errorType"] = record.exc_info[0].__name__
             document["errorMessage"] = str(record.exc_info[1])
@@ -143,7 +149,7 @@ class _JsonFormatter(logging.Formatter):
         return json.dumps(document, default=str)
 
 
-class _StdoutHandler(logging.StreamHandler):
+class _StdoutHandler(logging.StreamHandler):  # type: ignore[type-arg]
     """Writes to whatever sys.stdout is at the moment, so that captured output is captured."""
 
     @property
@@ -162,7 +168,7 @@ def configure_logging() -> None:
     else:
         text = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s"
         formatter = logging.Formatter(text, "%Y-%m-%dT%H:%M:%S")
-        formatter.converter = time.gmtime  # type: ignore[assignment]
+        formatter.converter = time.gmtime
         handler.setFormatter(formatter)
     handler.addFilter(_RequestIdFilter())
     root = logging.getLogger()
@@ -173,7 +179,7 @@ def configure_logging() -> None:
         root.setLevel(level)
 
 
-def set_paths(init: dict, stdlib: list[str]) -> None:
+def set_paths(init: dict[str, Any], stdlib: list[str]) -> None:
     task, opt = init["task"], init["opt"]
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     layered = [f"{opt}/python/lib/{version}/site-packages", f"{opt}/python"] if opt else []
@@ -250,7 +256,7 @@ def error_document(error: BaseException, request_id: str) -> bytes:
     try:
         sys.stdout.write("\n".join(lines) + "\n")
     except (ValueError, OSError):
-        pass  # the function closed its standard output
+        lines.clear()  # the function closed its standard output
     document = {"errorMessage": message, "errorType": kind, "requestId": request_id, "stackTrace": stack}
     return json.dumps(document).encode()
 
@@ -291,8 +297,11 @@ def rehearse() -> None:
     os.environ.update(names)
     document = json.loads(json.dumps({"a": [1, 2.5, None, True, "x" * 200]}))
     configure_logging()
-    sink = {}
-    exec(compile("import json, os\nclass A:\n  def f(self): return 1\ndef handler(e, c): return e", "rehearsal", "exec"), sink)  # noqa: S102
+    sink: dict[str, Any] = {}
+    exec(
+        compile("import json, os\nclass A:\n  def f(self): return 1\ndef handler(e, c): return e", "rehearsal", "exec"),
+        sink,
+    )
     init = {"name": "", "version": "", "memory_mb": 1, "log_group": "", "log_stream": ""}
     context = LambdaContext(init, "", "", b"", time.monotonic())
     context.get_remaining_time_in_millis()
@@ -301,12 +310,12 @@ def rehearse() -> None:
     try:
         importlib.import_module("dayfly_rehearsal_of_an_import")
     except ImportError:
-        pass
+        sink.clear()
     _EVENT.unpack_from(bytes(64))
     logging.getLogger().handlers.clear()
 
 
-def run(fd: int, options: dict) -> None:
+def run(fd: int, options: dict[str, Any]) -> None:
     """Wait for the function's description, load it, serve events until the channel closes."""
     channel = Channel(fd)
     sys.dont_write_bytecode = True
@@ -346,10 +355,12 @@ def exit_status(leaving: SystemExit) -> int:
     return leaving.code & 255 if isinstance(leaving.code, int) else 1
 
 
-def serve(channel: Channel, init: dict, handler: object, fault: BaseException | None) -> None:
+def serve(channel: Channel, init: dict[str, Any], handler: object, fault: BaseException | None) -> None:
     global _current_request
     encode = _encoder(init["runtime"]).encode
+    loads = json.loads
     environ = os.environ
+    stdout, stderr = sys.stdout, sys.stderr
     size = _EVENT.size
     while True:
         _, body = channel.receive()
@@ -369,7 +380,7 @@ def serve(channel: Channel, init: dict, handler: object, fault: BaseException | 
                 raise fault
             context = LambdaContext(init, request_id, arn, client_context, deadline)
             try:
-                event = json.loads(body[at:])
+                event = loads(str(body[at:], "utf-8"))
             except ValueError as error:
                 raise Fault("Runtime.UnmarshalError", f"Unable to unmarshal input: {error}") from error
             result = handler(event, context)  # type: ignore[operator]
@@ -384,7 +395,8 @@ def serve(channel: Channel, init: dict, handler: object, fault: BaseException | 
             kind, answer = b"F", error_document(error, request_id)
             if fault is None:
                 error.__traceback__ = None  # keep nothing of the call alive
-        flush()
+        if sys.stdout is not stdout or sys.stderr is not stderr:
+            flush()  # ours write through; what a function put in their place may not
         channel.send(kind, answer)
 
 

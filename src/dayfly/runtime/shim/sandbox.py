@@ -1,8 +1,9 @@
 """Namespaces, the private root and the loss of privileges: what makes a forked child an isolated environment.
 
-The zygote builds one *template* root (a tmpfs with read-only binds) in a mount namespace of its own. A child is cloned
-with new mount, pid, ipc and uts namespaces, pivots into its copy of the template, and mounts what is private (/proc,
-/tmp, /dev/shm). Code and layers are attached later, from outside, through `attach`: a waiting child never sees the host.
+The zygote builds one *template* root (a tmpfs with read-only binds) in a mount namespace of its own. A child is
+cloned with new mount, pid, ipc and uts namespaces, pivots into its copy of the template, and mounts what is private
+(/proc, /tmp, /dev/shm). Code and layers are attached later, from outside, through `attach`: a waiting child never
+sees the host.
 
 Mounts use the descriptor calls of Linux 5.12 (open_tree, move_mount, mount_setattr); older kernels raise OSError here,
 and the platform falls back to plain processes.
@@ -79,7 +80,7 @@ def tree(path: str, owner_map: int | None = None) -> int:
             try:
                 _setattr(fd, _ATTR_IDMAP, owner_map)
             except OSError:
-                pass  # an overlay or network file system: modes as they are
+                return fd  # an overlay or network file system: modes as they are
     except BaseException:
         os.close(fd)
         raise
@@ -147,7 +148,21 @@ def enter_private_mounts() -> bool:
 def build_template(root: str, binds: list[list[str]], node_modules: str) -> None:
     """Build the root directory that all children share, read-only, at `root`. `binds` are (source, target) paths."""
     mount("dayfly", root, "tmpfs", _MS_NOSUID | _MS_NODEV, "size=16m,mode=755")
-    for name in ("proc", "dev", "dev/shm", "dev/pts", "tmp", "etc", "var", "var/task", "var/runtime", "opt", "run", "sys", "mnt"):
+    for name in (
+        "proc",
+        "dev",
+        "dev/shm",
+        "dev/pts",
+        "tmp",
+        "etc",
+        "var",
+        "var/task",
+        "var/runtime",
+        "opt",
+        "run",
+        "sys",
+        "mnt",
+    ):
         os.makedirs(f"{root}/{name}", 0o755, exist_ok=True)
     for name in ("bin", "sbin", "lib", "lib64", "lib32", "libx32"):
         if os.path.islink(f"/{name}"):
@@ -159,7 +174,12 @@ def build_template(root: str, binds: list[list[str]], node_modules: str) -> None
     for name in ("null", "zero", "full", "random", "urandom"):
         open(f"{root}/dev/{name}", "w").close()
         mount(f"/dev/{name}", f"{root}/dev/{name}", None, _MS_BIND)
-    for name, target in (("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2")):
+    for name, target in (
+        ("fd", "/proc/self/fd"),
+        ("stdin", "/proc/self/fd/0"),
+        ("stdout", "/proc/self/fd/1"),
+        ("stderr", "/proc/self/fd/2"),
+    ):
         os.symlink(target, f"{root}/dev/{name}")
     os.symlink("/tmp", f"{root}/var/tmp")
     # Node's `import` looks for packages upwards from /var/task: first the layers', then the SDKs'.
@@ -184,7 +204,17 @@ def _bind(root: str, path: str, source: str | None = None) -> None:
 
 
 def _etc(root: str) -> None:
-    for name in ("hosts", "resolv.conf", "nsswitch.conf", "ld.so.cache", "mime.types", "protocols", "services", "host.conf", "gai.conf"):
+    for name in (
+        "hosts",
+        "resolv.conf",
+        "nsswitch.conf",
+        "ld.so.cache",
+        "mime.types",
+        "protocols",
+        "services",
+        "host.conf",
+        "gai.conf",
+    ):
         try:
             with open(f"/etc/{name}", "rb") as source, open(f"{root}/etc/{name}", "wb") as target:
                 target.write(source.read())
@@ -207,7 +237,7 @@ def enter_root(root: str, tmp_mb: int, binds: list[list[str]]) -> None:
     mount("proc", "proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
     mount("tmp", "tmp", "tmpfs", _MS_NOSUID | _MS_NODEV, f"size={tmp_mb}m,mode=1777")
     for source, target in binds:
-        if target.startswith("/tmp/"):  # noqa: S108 - a platform kept in /tmp: what it shows must not be hidden
+        if target.startswith("/tmp/"):
             _bind(root, target, source)
     mount("shm", "dev/shm", "tmpfs", _MS_NOSUID | _MS_NODEV, "size=64m,mode=1777")
     _check(_syscall(_PIVOT_ROOT, b".", b"."), "pivot_root")

@@ -19,6 +19,7 @@ import select
 import signal
 import socket
 import sys
+from typing import Any
 
 
 class Zygote:
@@ -30,15 +31,15 @@ class Zygote:
         self.reaped: set[int] = set()
         self.root = False
         self.owner_maps: dict[tuple[int, int], int] = {}
-        self.options: dict = {}
+        self.options: dict[str, Any] = {}
         self.filter: tuple[object, object] | None = None
 
     def serve(self) -> None:
         self.options = self.read_lines()[0]
         self.isolated = self.options["isolation"] == "namespace"
         if self.isolated:
-            import sandbox
-            import seccomp
+            import sandbox  # type: ignore[import-not-found]
+            import seccomp  # type: ignore[import-not-found]
 
             self.sandbox, self.seccomp = sandbox, seccomp
             self.root = sandbox.enter_private_mounts()
@@ -46,11 +47,14 @@ class Zygote:
             code = seccomp.program()
             self.filter = seccomp.prepare(code) if code else None
             self.home = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-        import python_bootstrap
+        import python_bootstrap  # type: ignore[import-not-found]
 
         self.bootstrap = python_bootstrap
         python_bootstrap.remember_base_modules()
-        sys.path[:] = [self.options["sdk"], *(part for part in sys.path if part != os.path.dirname(os.path.abspath(__file__)))]
+        sys.path[:] = [
+            self.options["sdk"],
+            *(part for part in sys.path if part != os.path.dirname(os.path.abspath(__file__))),
+        ]
         self.options["path"] = list(sys.path)
         for name in self.options["preload"]:
             try:
@@ -80,7 +84,7 @@ class Zygote:
                     for command in self.read_lines():
                         self.obey(command)
 
-    def read_lines(self) -> list[dict]:
+    def read_lines(self) -> list[dict[str, Any]]:
         while True:
             data, ancillary, _, _ = self.control.recvmsg(65536, socket.CMSG_SPACE(64 * 4))
             for level, kind, packed in ancillary:
@@ -108,16 +112,16 @@ class Zygote:
             except OSError:
                 continue
 
-    def say(self, message: dict) -> None:
+    def say(self, message: dict[str, Any]) -> None:
         self.control.sendall(json.dumps(message).encode() + b"\n")
 
-    def obey(self, command: dict) -> None:
+    def obey(self, command: dict[str, Any]) -> None:
         try:
             getattr(self, "do_" + command["op"])(command)
         except OSError as error:
             self.say({"op": "failed", "id": command["id"], "error": str(error)})
 
-    def do_spawn(self, command: dict) -> None:
+    def do_spawn(self, command: dict[str, Any]) -> None:
         channel, log = self.fds.pop(0), self.fds.pop(0)
         try:
             if self.isolated:
@@ -135,7 +139,7 @@ class Zygote:
         self.children[command["id"]] = pid
         self.say({"op": "spawned", "id": command["id"], "pid": pid})
 
-    def become(self, command: dict, channel: int, log: int) -> None:
+    def become(self, command: dict[str, Any], channel: int, log: int) -> None:
         """In the child: everything from here to the first event. Never returns."""
         status = 70
         try:
@@ -189,13 +193,17 @@ class Zygote:
         finally:
             os._exit(status)
 
-    def do_fit(self, command: dict) -> None:
+    def do_fit(self, command: dict[str, Any]) -> None:
         if not self.isolated:
             self.say({"op": "fitted", "id": command["id"]})
             return
         box = self.sandbox
         pid = self.children[command["id"]]
-        trees = [(box.tree(command[key], self.owner_map_of(command[key])), target) for key, target in (("task", "/var/task"), ("opt", "/opt")) if command.get(key)]
+        trees = [
+            (box.tree(command[key], self.owner_map_of(command[key])), target)
+            for key, target in (("task", "/var/task"), ("opt", "/opt"))
+            if command.get(key)
+        ]
         inside = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         try:
             box.set_namespace(inside)
@@ -222,25 +230,25 @@ class Zygote:
         fd = self.owner_maps[key]
         return fd if fd >= 0 else None
 
-    def do_kill(self, command: dict) -> None:
+    def do_kill(self, command: dict[str, Any]) -> None:
         pid = self.children.get(command["id"])
         if pid is not None and command["id"] not in self.reaped:
             self.signal_tree(pid)
 
-    def do_reap(self, command: dict) -> None:
+    def do_reap(self, command: dict[str, Any]) -> None:
         pid = self.children.pop(command["id"], None)
         self.reaped.discard(command["id"])
         if pid is not None:
             try:
                 os.waitpid(pid, 0)
             except ChildProcessError:
-                pass
+                return  # reaped already
 
     def find_dead(self) -> None:
         try:
             os.read(self.wakeup[0], 4096)
         except BlockingIOError:
-            pass
+            return
         for key, pid in self.children.items():
             if key in self.reaped:
                 continue

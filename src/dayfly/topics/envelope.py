@@ -14,6 +14,8 @@ from typing import Any
 from dayfly.queues import Attachment
 from dayfly.topics.model import Publication, Subscription
 
+_VERSION = "2010-03-31"
+
 
 def timestamp(at_ms: int) -> str:
     """E.g. `2012-04-26T20:45:04.751Z`."""
@@ -31,7 +33,8 @@ def shown_attributes(attributes: dict[str, Attachment]) -> dict[str, dict[str, s
 
 
 def unsubscribe_url(subscription: Subscription, endpoint: str) -> str:
-    return f"{endpoint}/?Action=Unsubscribe&SubscriptionArn={subscription.arn}"
+    # The version says that this is SNS: whoever visits the URL signs nothing.
+    return f"{endpoint}/?Action=Unsubscribe&Version={_VERSION}&SubscriptionArn={subscription.arn}"
 
 
 def notification(publication: Publication, subscription: Subscription, endpoint: str) -> dict[str, Any]:
@@ -66,7 +69,8 @@ def notification(publication: Publication, subscription: Subscription, endpoint:
 
 def confirmation(subscription: Subscription, message_id: str, at_ms: int, endpoint: str) -> dict[str, Any]:
     """What asks an HTTP endpoint or a mail box to confirm."""
-    url = f"{endpoint}/?Action=ConfirmSubscription&TopicArn={subscription.topic_arn}&Token={subscription.token}"
+    query = f"Action=ConfirmSubscription&Version={_VERSION}&TopicArn={subscription.topic_arn}"
+    url = f"{endpoint}/?{query}&Token={subscription.token}"
     return {
         "Type": "SubscriptionConfirmation",
         "MessageId": message_id,

@@ -126,9 +126,8 @@ async def test_a_rest_api_of_a_template_serves(gateways, site):
             {"StatusCode": 200, "ResponseParameters": {"method.response.header.Access-Control-Allow-Origin": "'*'"}}
         ],
     }
-    responses = [
-        {"StatusCode": "200", "ResponseParameters": {"method.response.header.Access-Control-Allow-Origin": True}}
-    ]
+    header = "method.response.header.Access-Control-Allow-Origin"
+    responses = [{"StatusCode": "200", "ResponseParameters": {header: True}}]
     await create(
         site,
         "AWS::ApiGateway::Method",

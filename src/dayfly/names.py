@@ -30,7 +30,9 @@ class Names:
         for stack in self._stacks.all(scope):
             for key, (name, logical_id) in stack.functions.items():
                 if said in (key, logical_id):
-                    return name
+                    # A function that SAM leaves without a name got one when it was made.
+                    made = self._stacks.resources(stack).get(logical_id)
+                    return made.physical_id if made else name
         raise NotFound(f"there is no function {said}")
 
     def functions(self, scope: Scope) -> list[dict[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from dayfly.clock import ManualClock
 from dayfly.errors import Error
@@ -74,6 +74,17 @@ class History(RuleBasedStateMachine):
     @property
     def now(self):
         return self.clock.now_ms()
+
+    @initialize()
+    def begin(self):
+        for group in "aab":
+            self.send(group, 0)
+
+    @rule(most=st.sampled_from([1, 10]))
+    def fail_and_return(self, most):
+        """A receiver that gives everything back at once: messages come near to being dead letters."""
+        self.receive(most, 30)
+        self.clock.advance(31)
 
     @rule(group=st.sampled_from("abc"), delay_s=st.sampled_from([None, 0, 7]))
     def send(self, group, delay_s):
@@ -177,7 +188,7 @@ class FifoHistory(History):
     fifo = True
 
 
-CHECKS = settings(max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+CHECKS = settings(max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 TestStandard = History.TestCase
 TestStandard.settings = CHECKS
 TestFifo = FifoHistory.TestCase

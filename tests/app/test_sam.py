@@ -67,7 +67,8 @@ def test_a_parameter_without_a_value_is_made_up_and_said(tmp_path: Path) -> None
 def test_an_included_openapi_file_takes_the_place_of_its_transform(tmp_path: Path) -> None:
     (tmp_path / "api.yaml").write_text("openapi: 3.0.1\npaths: {/x: {get: {responses: {}}}}\n")
     text = (
-        "Transform: AWS::Serverless-2016-10-31\nResources:\n  Api:\n    Type: AWS::Serverless::HttpApi\n    Properties:\n"
+        "Transform: AWS::Serverless-2016-10-31\nResources:\n  Api:\n    Type: AWS::Serverless::HttpApi\n"
+        "    Properties:\n"
         "      DefinitionBody: {Fn::Transform: {Name: AWS::Include, Parameters: {Location: ./api.yaml}}}\n"
     )
     found = application(tmp_path, text)

@@ -101,7 +101,7 @@ def test_jwt_authorizers_and_cors_of_an_http_api(tmp_path: Path) -> None:
         "service: s\nprovider:\n  name: aws\n  runtime: nodejs20.x\n  httpApi:\n    cors: true\n    payload: '1.0'\n"
         "    authorizers:\n      users: {type: jwt, identitySource: $request.header.Authorization, "
         "issuerUrl: https://i, audience: a}\n"
-        "functions:\n  f: {handler: a.b, events: [{httpApi: {path: /x, method: get, authorizer: {name: users, scopes: [r]}}}]}\n"
+        "functions:\n  f:\n    handler: a.b\n    events: [{httpApi: {path: /x, method: get, authorizer: {name: users, scopes: [r]}}}]\n"
     )
     found = application(tmp_path, text).template["Resources"]
     assert found["HttpApiAuthorizerUsers"]["Properties"]["JwtConfiguration"] == {
@@ -164,6 +164,14 @@ def test_what_is_not_supported_is_reported_by_line_and_the_rest_works(tmp_path: 
     assert "SNSTopicT" in found.template["Resources"]
 
 
+def test_plugins_that_mean_something_here_are_not_complained_about(tmp_path: Path) -> None:
+    names = "serverless-python-requirements, serverless-wsgi, serverless-webpack, serverless-esbuild, serverless-lift"
+    said = {
+        (item.level, item.what.split(":")[0]) for item in application(tmp_path, f"{HEAD}plugins: [{names}]\n").items
+    }
+    assert said == {("ignored", "plugin serverless-webpack")}
+
+
 def test_user_resources_extend_and_override_what_was_compiled(tmp_path: Path) -> None:
     more = """\
 resources:
@@ -201,7 +209,8 @@ def test_function_urls_layers_and_destinations(tmp_path: Path) -> None:
     (tmp_path / "shared").mkdir()
     text = (
         f"{HEAD}layers: {{shared: {{path: shared}}}}\nfunctions:\n  f:\n    handler: a.b\n    url: {{cors: true}}\n"
-        "    layers: [!Ref SharedLambdaLayer]\n    maximumRetryAttempts: 0\n    destinations: {onFailure: g}\n  g: {handler: a.c}\n"
+        "    layers: [!Ref SharedLambdaLayer]\n    maximumRetryAttempts: 0\n    destinations: {onFailure: g}\n"
+        "  g: {handler: a.c}\n"
     )
     found = application(tmp_path, text)
     made = found.template["Resources"]

@@ -85,10 +85,14 @@ async def test_what_cannot_be_installed_is_one_sentence_and_the_others_run(tmp_p
     builder = Builder(application(tmp_path, bad, good), tmp_path / "cache")
     directories = await builder.build()
     assert directories["Good"] == code
-    assert list(directories["Bad"].iterdir()) == []
+    assert [path.name for path in directories["Bad"].iterdir()] == ["requirements.txt"]
     assert "installing requirements.txt failed" in builder.failures["Bad"]
     with pytest.raises(BuildFailed, match=r"installing requirements\.txt failed"):
         await build(application(tmp_path, bad), tmp_path / "cache")
+    manifest.write_text(f"{wheel(tmp_path, 'tiny')}\n")
+    assert await builder.refresh([manifest]) == {"Bad", "Good"}
+    assert builder.failures == {}
+    assert (directories["Bad"] / "tiny.py").exists()
 
 
 async def test_archives_are_unpacked_and_generated_files_are_written(tmp_path: Path) -> None:
@@ -122,7 +126,8 @@ async def test_bundles_land_where_the_handler_names_them(tmp_path: Path) -> None
     # Stands in for esbuild: writes its arguments where the bundle would be.
     tool.write_text(
         f"#!{sys.executable}\nimport sys, pathlib\n"
-        "out = pathlib.Path([a for a in sys.argv if a.startswith('--outdir=')][0][9:]) / sys.argv[1].replace('.ts', '.js')\n"
+        "root = pathlib.Path([a for a in sys.argv if a.startswith('--outdir=')][0][9:])\n"
+        "out = root / sys.argv[1].replace('.ts', '.js')\n"
         "out.parent.mkdir(parents=True, exist_ok=True)\nout.write_text(' '.join(sys.argv))\n"
     )
     tool.chmod(0o755)
@@ -138,7 +143,8 @@ async def test_bundles_land_where_the_handler_names_them(tmp_path: Path) -> None
 
 def test_the_settings_of_sam_become_esbuilds_options() -> None:
     settings: dict[str, Any] = {
-        "Format": "esm", "Sourcemap": True, "Target": "es2022", "OutExtension": [".js=.mjs"], "Loader": {".png": "text"},
+        "Format": "esm", "Sourcemap": True, "Target": "es2022", "OutExtension": [".js=.mjs"],
+        "Loader": {".png": "text"},
     }  # fmt: skip
     made = esbuild.arguments(settings, Path("/out"))
     assert {"--format=esm", "--sourcemap", "--target=es2022", "--out-extension:.js=.mjs", "--loader:.png=text"} <= set(

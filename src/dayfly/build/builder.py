@@ -13,7 +13,7 @@ import msgspec
 from dayfly.app.application import Application
 from dayfly.app.code import CodeSource
 from dayfly.build import esbuild, nodejs, python, stage
-from dayfly.build.tools import BuildFailed, Say, digest, once, run
+from dayfly.build.tools import BuildFailed, Say, digest, run
 
 
 class _Built(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +40,8 @@ class Builder:
     async def build(self, *, strict: bool = False) -> dict[str, Path]:
         """A directory for every function and layer, by logical id.
 
-        What cannot be built gets an empty directory and an entry in `failures`; `strict` raises BuildFailed instead.
+        What cannot be built gets its code without packages (or an empty directory) and an entry in `failures`; `strict`
+        raises BuildFailed instead.
         """
         groups: dict[bytes, list[CodeSource]] = {}
         for source in self.application.code.values():
@@ -62,12 +63,27 @@ class Builder:
                 raise
             self.failures.update({one.logical_id: error.message for one in sources})
             self.say(f"{source.logical_id} is not ready: {error.message}")
-            return await once(self.cache, "empty", _nothing)
+            return await asyncio.to_thread(self._unready, source)
+
+    def _stage(self, source: CodeSource) -> Path:
+        return self.cache / "stages" / f"{source.logical_id}-{digest(_same(source))}"
+
+    def _unready(self, source: CodeSource) -> Path:
+        """The code without what could not be built: what is missing is then said by the function itself."""
+        directory = self._stage(source)
+        fresh = directory.with_name(directory.name + ".new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        if source.method in ("pip", "npm") and source.path.is_dir():
+            stage.lay(source.path, fresh)
+        directory.mkdir(exist_ok=True)
+        _exchange(fresh, directory)
+        return directory
 
     async def _staged(self, source: CodeSource) -> Path:
         if not source.path.exists() and source.method != "files":
             raise BuildFailed(f"{source.path} does not exist")
-        directory = self.cache / "stages" / f"{source.logical_id}-{digest(_same(source))}"
+        directory = self._stage(source)
         fresh = directory.with_name(directory.name + ".new")
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
@@ -152,9 +168,9 @@ class Builder:
             if not mine:
                 continue
             touched |= built.names
-            if built.directory == source.path:
-                continue  # mounted as it is
             failed = bool(built.names & set(self.failures))
+            if built.directory == source.path and not failed:
+                continue  # mounted as it is
             rebuild = failed or source.method not in ("pip", "npm", "files") or source.manifest in mine
             if rebuild:
                 for name in built.names:
@@ -170,10 +186,6 @@ class Builder:
 async def build(application: Application, cache: Path, say: Say = lambda _: None) -> Mapping[str, Path]:
     """Every function's and layer's directory, by logical id. Raises BuildFailed."""
     return await Builder(application, cache, say).build(strict=True)
-
-
-async def _nothing(target: Path) -> None:
-    """An empty directory: whoever runs it is told that there is no handler."""
 
 
 def _same(source: CodeSource) -> bytes:

@@ -16,31 +16,34 @@ from dayfly.app.serverless.service import Function, Service
 from dayfly.app.yaml import ApplicationError, mark_of
 
 _HARMLESS_WORDS = """
-serverless-offline serverless-offline-sns serverless-offline-sqs serverless-offline-sqs-external serverless-
-offline-ses serverless-offline-ses-v2 serverless-offline-s3 serverless-offline-ssm serverless-offline-dynamodb-
-streams serverless-offline-kinesis serverless-offline-scheduler serverless-offline-schedule serverless-offline-
-lambda serverless-offline-watcher serverless-offline-aws-eventbridge serverless-offline-local-authorizers-plugin
-serverless-offline-python serverless-offline-direct-lambda serverless-offline-edge-lambda serverless-plugin-
-offline-dynamodb-stream serverless-dynamodb-local serverless-dynamodb serverless-dynamodb-client serverless-
-dynamodb-seed serverless-localstack serverless-s3-local serverless-prune-plugin serverless-iam-roles-per-function
+serverless-offline serverless-offline-sns serverless-offline-sqs serverless-offline-sqs-external
+serverless-offline-ses serverless-offline-ses-v2 serverless-offline-s3 serverless-offline-ssm
+serverless-offline-dynamodb-streams serverless-offline-kinesis serverless-offline-scheduler
+serverless-offline-schedule serverless-offline-lambda serverless-offline-watcher
+serverless-offline-aws-eventbridge serverless-offline-local-authorizers-plugin serverless-offline-python
+serverless-offline-direct-lambda serverless-offline-edge-lambda serverless-plugin-offline-dynamodb-stream
+serverless-dynamodb-local serverless-dynamodb serverless-dynamodb-client serverless-dynamodb-seed
+serverless-localstack serverless-s3-local serverless-prune-plugin serverless-iam-roles-per-function
 serverless-export-env serverless-export-outputs serverless-domain-manager serverless-plugin-canary-deployments
-serverless-plugin-tracing serverless-aws-documentation serverless-openapi-documentation serverless-openapi-
-documenter serverless-auto-swagger serverless-plugin-optimize serverless-plugin-warmup serverless-plugin-split-
-stacks serverless-plugin-log-retention serverless-plugin-aws-alerts serverless-plugin-datadog serverless-plugin-
-lumigo serverless-sentry serverless-deployment-bucket serverless-latest-layer-version serverless-hooks-plugin
-serverless-plugin-scripts serverless-scriptable-plugin serverless-stack-output serverless-vpc-discovery
-serverless-layers serverless-package-common serverless-plugin-git-variables serverless-plugin-bind-deployment-id
-serverless-plugin-resource-tagging serverless-plugin-lambda-dead-letter serverless-plugin-common-excludes
-serverless-plugin-include-dependencies serverless-plugin-monorepo serverless-plugin-diff serverless-plugin-ifelse
-serverless-pseudo-parameters serverless-cloudformation-sub-variables serverless-deployment-environment serverless-
-aws-resource-names serverless-plugin-cloudwatch-dashboard serverless-plugin-reducer serverless-associate-waf
-serverless-certificate-creator serverless-create-global-dynamodb-table serverless-plugin-test-helper serverless-
-jest-plugin serverless-mocha-plugin serverless-artillery serverless-disable-request-validators serverless-better-
-credentials serverless-cloudside-plugin serverless-newrelic-lambda-layers serverless-webpack-prisma serverless-
-analyze-bundle-plugin serverless-plugin-chrome serverless-dotenv-plugin serverless-apigw-binary serverless-python-
-requirements serverless-wsgi serverless-esbuild serverless-webpack serverless-bundle serverless-plugin-typescript
-serverless-babel-plugin serverless-tscpaths serverless-parcel serverless-plugin-esbuild serverless-lift
-serverless-websockets-plugin serverless-webpack-layers serverless-plugin-ncc
+serverless-plugin-tracing serverless-aws-documentation serverless-openapi-documentation
+serverless-openapi-documenter serverless-auto-swagger serverless-plugin-optimize serverless-plugin-warmup
+serverless-plugin-split-stacks serverless-plugin-log-retention serverless-plugin-aws-alerts
+serverless-plugin-datadog serverless-plugin-lumigo serverless-sentry serverless-deployment-bucket
+serverless-latest-layer-version serverless-hooks-plugin serverless-plugin-scripts serverless-scriptable-plugin
+serverless-stack-output serverless-vpc-discovery serverless-layers serverless-package-common
+serverless-plugin-git-variables serverless-plugin-bind-deployment-id serverless-plugin-resource-tagging
+serverless-plugin-lambda-dead-letter serverless-plugin-common-excludes serverless-plugin-include-dependencies
+serverless-plugin-monorepo serverless-plugin-diff serverless-plugin-ifelse serverless-pseudo-parameters
+serverless-cloudformation-sub-variables serverless-deployment-environment serverless-aws-resource-names
+serverless-plugin-cloudwatch-dashboard serverless-plugin-reducer serverless-associate-waf
+serverless-certificate-creator serverless-create-global-dynamodb-table serverless-plugin-test-helper
+serverless-jest-plugin serverless-mocha-plugin serverless-artillery serverless-disable-request-validators
+serverless-better-credentials serverless-cloudside-plugin serverless-newrelic-lambda-layers
+serverless-webpack-prisma serverless-analyze-bundle-plugin serverless-plugin-chrome serverless-dotenv-plugin
+serverless-apigw-binary serverless-python-requirements serverless-wsgi serverless-esbuild serverless-webpack
+serverless-bundle serverless-plugin-typescript serverless-babel-plugin serverless-tscpaths serverless-parcel
+serverless-plugin-esbuild serverless-lift serverless-websockets-plugin serverless-webpack-layers
+serverless-plugin-ncc
 """
 HARMLESS = frozenset(_HARMLESS_WORDS.split())
 """Those whose whole meaning is here already (tools for local work or for AWS accounts), or is given below."""
@@ -56,6 +59,8 @@ _EFFECTIVE = BUNDLERS | {
     "serverless-dotenv-plugin",
     "serverless-apigw-binary",
 }
+
+_REQUIREMENTS_SETTINGS = frozenset({"fileName", "layer", "usePipenv", "usePoetry"})
 
 
 def names_in(value: Any) -> list[str]:
@@ -75,6 +80,12 @@ def read(service: Service) -> None:
             service.report.unsupported(f"plugin {name}", mark)
         elif name not in _EFFECTIVE:
             service.report.ignored(f"plugin {name}", mark)
+        elif name in BUNDLERS - {"serverless-esbuild", "serverless-plugin-esbuild"}:
+            service.report.ignored(f"plugin {name}: esbuild bundles instead, with its own settings", mark)
+    settings = service.custom("pythonRequirements") or {}
+    for key in settings if "serverless-python-requirements" in service.plugins else ():
+        if key not in _REQUIREMENTS_SETTINGS:
+            service.report.ignored(f"custom.pythonRequirements.{key}", mark_of(settings, key))
 
 
 def bundles(service: Service) -> bool:

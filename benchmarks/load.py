@@ -62,9 +62,7 @@ def load(
         return Load(*pool.apply(_own, (url, connections, seconds, method, dict(headers or {}), body)))
 
 
-def _wrk(
-    url: str, connections: int, seconds: float, method: str, headers: Mapping[str, str], body: bytes
-) -> Load:
+def _wrk(url: str, connections: int, seconds: float, method: str, headers: Mapping[str, str], body: bytes) -> Load:
     script = [f"wrk.method = {json.dumps(method)}", f"wrk.body = {json.dumps(body.decode())}"]
     script += [f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}" for name, value in headers.items()]
     script += [
@@ -147,9 +145,7 @@ class _Caller(asyncio.Protocol):
             self.done.set_result(None)
 
 
-async def _own_run(
-    url: str, connections: int, seconds: float, request: bytes
-) -> tuple[int, float, float, float, int]:
+async def _own_run(url: str, connections: int, seconds: float, request: bytes) -> tuple[int, float, float, float, int]:
     parts = urlsplit(url)
     latencies: list[float] = []
     began = time.perf_counter()

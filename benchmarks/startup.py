@@ -21,7 +21,12 @@ def main() -> None:
     bare = [_bare() for _ in range(7)]
     rows = [
         Row(
-            "start to first answer, p50", statistics.median(times), "s", statistics.median(bare), "s to import uvloop", "<= 0.4"
+            "start to first answer, p50",
+            statistics.median(times),
+            "s",
+            statistics.median(bare),
+            "s to import uvloop",
+            "<= 0.4",
         ),
         Row("idle memory", statistics.median(memory), "MiB", None, "", "<= 60"),
     ]

@@ -10,14 +10,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dayfly.api import Refused
-from dayfly.errors import Error, Unavailable, Unsupported
+from dayfly.errors import Error, Unavailable
 from dayfly.front.messages import Request, Response
 from dayfly.gateways.outgoing import BackendFailed, fetch
+from dayfly.hands import to_functions, to_logs, to_queues, to_topics
 from dayfly.identity import Caller, Scope, parse_arn
-from dayfly.queues.model import Attachment
 from dayfly.runtime import Spec
 from dayfly.store import Changes
-from dayfly.targets import Delivery
 from dayfly.wire import locate
 
 if TYPE_CHECKING:
@@ -41,12 +40,15 @@ class Doors:
 
     def connect(self) -> None:
         """Tell the targets who takes what."""
-        targets = self._platform.targets
-        targets.add("lambda", self._to_function)
-        targets.add("sqs", self._to_queue)
-        targets.add("sns", self._to_topic)
-        targets.add("events", self._to_bus)
-        targets.add("logs", self._to_log_group)
+        platform = self._platform
+        for service, hand in (
+            ("lambda", to_functions(platform.functions)),
+            ("sqs", to_queues(platform.queues)),
+            ("sns", to_topics(platform.topics)),
+            ("events", platform.buses.take),
+            ("logs", to_logs(platform.logs, platform.clock, platform.ids)),
+        ):
+            platform.targets.add(service, hand)
 
     def front_api(self, kind: str) -> str | None:
         return self.front.get(kind)
@@ -124,47 +126,3 @@ class Doors:
             return Response(403, [("Content-Type", "text/plain")], error.message.encode())
         self.count(caller, service, request.header("x-amz-target").rpartition(".")[2] or request.method)
         return await self._platform.companions.answer(request, service, caller.scope)
-
-    # What takes events
-
-    async def _to_function(self, scope: Scope, delivery: Delivery) -> Changes:
-        _, changes = self._platform.functions.enqueue(scope, delivery.arn, delivery.payload, source=delivery.source)
-        return changes
-
-    async def _to_queue(self, scope: Scope, delivery: Delivery) -> Changes:
-        _, changes = self._platform.queues.sending(
-            delivery.arn,
-            delivery.payload.decode(),
-            {name: Attachment("String", text) for name, text in delivery.attributes.items()},
-            group=delivery.group_id or None,
-            dedup=delivery.deduplication_id or None,
-        )
-        return changes
-
-    async def _to_topic(self, scope: Scope, delivery: Delivery) -> Changes:
-        _, changes = self._platform.topics.publishing(
-            delivery.arn,
-            delivery.payload.decode(),
-            group=delivery.group_id or None,
-            dedup=delivery.deduplication_id or None,
-        )
-        return changes
-
-    async def _to_bus(self, scope: Scope, delivery: Delivery) -> Changes:
-        entry = {
-            "EventBusName": delivery.arn,
-            "Source": delivery.event_source or delivery.source,
-            "DetailType": delivery.detail_type,
-            "Detail": delivery.payload.decode(),
-            "Resources": list(delivery.resources),
-        }
-        answer = await self.call(Caller(scope=scope), "events", "PutEvents", {"Entries": [entry]})
-        if answer.get("FailedEntryCount"):
-            raise Unsupported(f"{delivery.arn} did not take the event: {answer['Entries'][0].get('ErrorMessage')}")
-        return ()
-
-    async def _to_log_group(self, scope: Scope, delivery: Delivery) -> Changes:
-        group = parse_arn(delivery.arn).resource.removeprefix("log-group:").partition(":")[0]
-        now_ms = self._platform.clock.now_ms()
-        self._platform.logs.write(scope, group, "events", [(now_ms, delivery.payload.decode(errors="replace"))])
-        return ()

@@ -1,8 +1,8 @@
 """The whole platform: builds all parts, starts them, stops them. The only module that knows every part.
 
-    platform = await Platform.start(settings)
-    …
-    await platform.stop()
+platform = await Platform.start(settings)
+…
+await platform.stop()
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from dayfly.console.control import Control, Pages
 from dayfly.doors import Doors
 from dayfly.front.limits import Limits
 from dayfly.front.listener import Listener
-from dayfly.front.messages import Request, Response
 from dayfly.front.routing import Router
 from dayfly.functions import Functions
 from dayfly.functions.sources import Sources
@@ -43,7 +42,7 @@ from dayfly.runtime.authority import Authority
 from dayfly.runtime.pool import Pool
 from dayfly.schedules import Schedules
 from dayfly.services import apis
-from dayfly.settings import Settings, is_loopback
+from dayfly.settings import Settings
 from dayfly.stacks import Stacks
 from dayfly.store import Journal
 from dayfly.store.memory import MemoryJournal
@@ -61,7 +60,7 @@ class Platform:
         """Build every part in the order of their needs; nothing runs yet."""
         self.settings = settings
         self.port = settings.port or _free_port(settings.host)
-        self.endpoint = f"http://{'127.0.0.1' if settings.host == '0.0.0.0' else settings.host}:{self.port}"  # noqa: S104
+        self.endpoint = f"http://{'127.0.0.1' if settings.host == '0.0.0.0' else settings.host}:{self.port}"
         self.scope = Scope(settings.account, settings.region)
         self.ports: dict[str, int] = {}
         self.on_reset: list[Callable[[], Any]] = []
@@ -70,7 +69,7 @@ class Platform:
         self._state.mkdir(parents=True, exist_ok=True)
         self.clock, self.ids = SystemClock(), RandomIds()
         self.journal = self._open_journal()
-        kept = {"journal": self.journal, "clock": self.clock, "ids": self.ids}
+        kept: dict[str, Any] = {"journal": self.journal, "clock": self.clock, "ids": self.ids}
 
         self.keys = self._open_keys()
         self.issuer = self.keys.issuer if self.keys else Issuer(master=self.ids.uuid(), clock=self.clock, ids=self.ids)
@@ -185,6 +184,7 @@ class Platform:
     async def _start(self) -> None:
         for domain in self._domains:
             domain.load()
+        self.journal.on_lost(self._reload)
         self.doors.connect()
         await self.pool.start()
         await self._listen()
@@ -226,18 +226,21 @@ class Platform:
             ending.push_async_callback(self.gateways.stop, deadline_s)
             ending.push_async_callback(self.listener.stop, deadline_s)
 
+    def _reload(self) -> None:
+        """After a commit that failed: memory goes back to what the journal has."""
+        for domain in self._domains:
+            domain.load()
+
     async def reset(self, account: str | None) -> None:
         """Forget all state of an account (None: of all): delete its records, and load everything again."""
         if account is None:
             gone = [key for key, _ in self.journal.load("")]
         else:
             gone = [key for key, _ in self.journal.load("") if account == _account_in(key)]
-        for spec_key in self.functions.spec_keys():
-            self.pool.retire(spec_key)
         await self.journal.commit([(key, None) for key in gone])
         await self.companions.reset(account)
-        for domain in self._domains:
-            domain.load()
+        self._reload()
+        self.functions.refresh()
         for told in self.on_reset:
             await told()
 
@@ -276,7 +279,9 @@ class Platform:
 
     def _make_pool(self) -> Pool:
         settings = self.settings
-        scratch = Path(self._owned.enter_context(tempfile.TemporaryDirectory(prefix="dayfly-", ignore_cleanup_errors=True)))
+        scratch = Path(
+            self._owned.enter_context(tempfile.TemporaryDirectory(prefix="dayfly-", ignore_cleanup_errors=True))
+        )
         return Pool(
             clock=self.clock,
             ids=self.ids,

@@ -31,7 +31,9 @@ class Setting(NamedTuple):
 
 
 TABLE: tuple[Setting, ...] = (
-    Setting("host", "127.0.0.1", "The address that is listened on. Another one than loopback needs `up` or `insecure`."),
+    Setting(
+        "host", "127.0.0.1", "The address that is listened on. Another one than loopback needs `up` or `insecure`."
+    ),
     Setting("port", 4566, "The port of the AWS endpoint; 0 takes a free one."),
     Setting("http_port", 3000, "In `dev`: the port of the application's HTTP or REST API."),
     Setting("websocket_port", 3001, "In `dev`: the port of the application's WebSocket API."),
@@ -39,11 +41,13 @@ TABLE: tuple[Setting, ...] = (
     Setting("tls_port", 0, "The port where `*.amazonaws.com` is answered for code that ignores `AWS_ENDPOINT_URL`."),
     Setting("region", "us-east-1", "The region of calls that name none, and of applications that do not say."),
     Setting("account", "000000000000", "The account of calls whose access key is not a 12-digit account id."),
-    Setting("state", "", "The directory that keeps everything; `.dayfly` beside the application, `~/.local/share/dayfly`."),
+    Setting(
+        "state", "", "The directory that keeps everything; `.dayfly` beside the application, `~/.local/share/dayfly`."
+    ),
     Setting("cache", "", "The directory of what can be made again: packages, compiled models (`~/.cache/dayfly`)."),
     Setting("memory", False, "Keep nothing: state lives in memory and ends with the process."),
     Setting("insecure", False, "Listen on other addresses than loopback although `dev` checks no signature."),
-    Setting("isolation", "auto", "How functions are kept apart: `namespace`, `process`, or `auto` for the best there is."),
+    Setting("isolation", "auto", "How functions are kept apart: `namespace`, `process`, `auto` (the best there is)."),
     Setting("max_body_mb", 64, "The largest request body taken, in MiB."),
     Setting("max_environments", 1000, "The most environments of functions at once."),
     Setting("idle_s", 300, "Seconds after which an idle environment is ended."),
@@ -156,8 +160,8 @@ def reference() -> str:
         "# Settings",
         "",
         "Given on the command line (`--port 4566`), else in the environment (`DAYFLY_PORT=4566`), else the default.",
-        "`dayfly up` also reads `DAYFLY_ACCESS_KEY_ID` and `DAYFLY_SECRET_ACCESS_KEY`: the operator's key that the first",
-        "start on a state directory makes; a random one where they are not set. It is kept in `<state>/credentials`.",
+        "`dayfly up` also reads `DAYFLY_ACCESS_KEY_ID` and `DAYFLY_SECRET_ACCESS_KEY`: the operator's key, which the",
+        "first start on a state directory makes; a random one where they are not set. It is in `<state>/credentials`.",
         "",
         "| setting | default | meaning |",
         "| --- | --- | --- |",

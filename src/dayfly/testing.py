@@ -42,9 +42,7 @@ class Served:
         import boto3
         from botocore.config import Config
 
-        session = boto3.session.Session(
-            aws_access_key_id=account, aws_secret_access_key=secret, region_name=region
-        )
+        session = boto3.session.Session(aws_access_key_id=account, aws_secret_access_key=secret, region_name=region)
         return session.client(service, endpoint_url=self.endpoint, config=Config(retries={"total_max_attempts": 1}))
 
     def do(self, work: Callable[[], Awaitable[Result]]) -> Result:

@@ -37,7 +37,9 @@ def made(platform: Served, name: str, code: str, **options: Any) -> Any:
 def test_a_message_goes_through_a_queue(platform: Served) -> None:
     sqs = platform.client("sqs")
     url = sqs.create_queue(QueueName="jobs")["QueueUrl"]
-    sent = sqs.send_message(QueueUrl=url, MessageBody="job 1", MessageAttributes={"kind": {"DataType": "String", "StringValue": "a"}})
+    sent = sqs.send_message(
+        QueueUrl=url, MessageBody="job 1", MessageAttributes={"kind": {"DataType": "String", "StringValue": "a"}}
+    )
     found = sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"], WaitTimeSeconds=1)["Messages"]
     assert [(m["MessageId"], m["Body"]) for m in found] == [(sent["MessageId"], "job 1")]
     assert found[0]["MessageAttributes"]["kind"]["StringValue"] == "a"
@@ -97,7 +99,11 @@ def test_a_12_digit_access_key_is_an_account_of_its_own(platform: Served) -> Non
 
 def test_what_is_not_supported_names_itself(platform: Served) -> None:
     with pytest.raises(ClientError, match="CreateCodeSigningConfig"):
-        platform.client("lambda").create_code_signing_config(AllowedPublishers={"SigningProfileVersionArns": ["arn:aws:signer:us-east-1:000000000000:/signing-profiles/x/y"]})
+        platform.client("lambda").create_code_signing_config(
+            AllowedPublishers={
+                "SigningProfileVersionArns": ["arn:aws:signer:us-east-1:000000000000:/signing-profiles/x/y"]
+            }
+        )
 
 
 def test_a_service_of_a_companion_answers_at_the_same_endpoint(platform: Served) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dayfly.cli.client import REGION, JsonOption
+
+if TYPE_CHECKING:
+    from dayfly.app.report import Item
 
 PathArgument = Annotated[
     list[Path] | None, typer.Argument(help="A directory, serverless.yml or template.yaml; default: here.")
@@ -30,27 +34,33 @@ def check(
     [bold]Examples[/bold]: dayfly check · dayfly check services/orders --stage prod · dayfly check --strict --json
     """
     from dayfly.app.load import load
+    from dayfly.app.report import resource_items
+    from dayfly.app.resources.table import TABLE
     from dayfly.cli import show
     from dayfly.cli.options import parameters
 
     unsupported = 0
     for path in paths or [Path()]:
-        application = load(path, stage=stage, region=region or REGION, account=account, params=parameters(param))
-        items = application.report()
+        application = load(
+            path, stage=stage, region=region, default_region=REGION, account=account, params=parameters(param)
+        )
+        found = [*application.items, *resource_items(application.template, application.origins, TABLE)]
+        items = list(dict.fromkeys(found))
         unsupported += sum(item.level == "unsupported" for item in items)
         if json:
-            show.as_json({"application": application.name, "path": str(path), "items": [item.said() for item in items]})
+            said = [{"level": one.level, "what": one.what, "file": str(one.file), "line": one.line} for one in items]
+            show.as_json({"application": application.name, "path": str(application.path), "items": said})
             continue
         show.out().print(f"[bold]{application.name}[/bold] ({path}): {_total(items)}")
         show.table(
             ("where", "level", "what"),
-            ((f"{item.file}:{item.line}", item.level, item.sentence) for item in items),
+            ((f"{item.file}:{item.line}" if item.file else "", item.level, item.what) for item in items),
             "Everything in it is supported.",
         )
     if strict and unsupported:
         raise typer.Exit(1)
 
 
-def _total(items: object) -> str:
-    found = list(items)  # type: ignore[call-overload]
-    return f"{sum(i.level == 'unsupported' for i in found)} unsupported, {sum(i.level == 'ignored' for i in found)} ignored"
+def _total(items: Sequence[Item]) -> str:
+    unsupported, ignored = (sum(item.level == level for item in items) for level in ("unsupported", "ignored"))
+    return f"{unsupported} not supported, {ignored} without effect here"

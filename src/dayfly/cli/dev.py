@@ -15,14 +15,18 @@ def dev(
     paths: PathArgument = None,
     param: ParamOption = None,
     stage: StageOption = None,
-    port: Annotated[int | None, typer.Option("--port", help="The port of the AWS endpoint (4566); 0: a free one.")] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", help="The port of the AWS endpoint (4566); 0: a free one.")
+    ] = None,
     http_port: Annotated[int | None, typer.Option("--http-port", help="The port of the HTTP API (3000).")] = None,
     websocket_port: Annotated[int | None, typer.Option("--websocket-port", help="The WebSocket port (3001).")] = None,
     lambda_port: Annotated[int | None, typer.Option("--lambda-port", help="The Lambda invoke port (3002).")] = None,
     host: Annotated[str | None, typer.Option("--host", help="The address to listen on (127.0.0.1).")] = None,
     region: Annotated[str | None, typer.Option("--region", help="The region to deploy to.")] = None,
     account: Annotated[str | None, typer.Option("--account", help="The account to deploy to.")] = None,
-    state: Annotated[Path | None, typer.Option("--state", help="The directory that keeps everything (.dayfly).")] = None,
+    state: Annotated[
+        Path | None, typer.Option("--state", help="The directory that keeps everything (.dayfly).")
+    ] = None,
     memory: Annotated[bool, typer.Option("--memory", help="Keep nothing: start empty each time.")] = False,
     isolation: Annotated[str | None, typer.Option("--isolation", help="auto, namespace or process.")] = None,
     insecure: Annotated[bool, typer.Option("--insecure", help="Listen on --host although any key works.")] = False,
@@ -51,7 +55,5 @@ def dev(
     }
     wanted = paths or [Path()]
     raise typer.Exit(
-        running.run(
-            "dev", given, paths=wanted, as_json=json, stage=stage, region=region, params=parameters(param)
-        )
+        running.run("dev", given, paths=wanted, as_json=json, stage=stage, region=region, params=parameters(param))
     )

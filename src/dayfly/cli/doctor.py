@@ -37,10 +37,7 @@ def doctor(json: JsonOption = False) -> None:
     else:
         show.table(
             ("", "what", ""),
-            (
-                (_mark(finding, Text), finding.what, finding.said)
-                for finding in findings
-            ),
+            ((_mark(finding, Text), finding.what, finding.said) for finding in findings),
             "",
         )
     if any(finding.needed and not finding.ok for finding in findings):

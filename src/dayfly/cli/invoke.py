@@ -16,7 +16,9 @@ def invoke(
     function: Annotated[str, typer.Argument(help="The function's name, key, logical id or ARN.")],
     payload: Annotated[str, typer.Argument(help="The event: JSON, @FILE, or - for standard input.")] = "{}",
     later: Annotated[bool, typer.Option("--async", help="Do not wait: queue the event, with AWS's retries.")] = False,
-    show_log: Annotated[bool, typer.Option("--log", help="Also print the last lines that the function logged.")] = False,
+    show_log: Annotated[
+        bool, typer.Option("--log", help="Also print the last lines that the function logged.")
+    ] = False,
     json: JsonOption = False,
     endpoint: EndpointOption = ENDPOINT,
     region: RegionOption = REGION,

@@ -34,9 +34,13 @@ def run(
         settings = table.read(mode, given, os.environ, beside)
     except Error as error:
         voice.problem(error.message)
+        voice.close()
         return 2
     _log_to_stderr()
-    return _in_loop(_live(settings, voice, paths, stage, region, params or {}))
+    try:
+        return _in_loop(_live(settings, voice, paths, stage, region, params or {}))
+    finally:
+        voice.close()
 
 
 async def _live(

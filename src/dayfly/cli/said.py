@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from dayfly.cli import show
+from dayfly.cli.stream import Lines
 
 
 class Voice(Protocol):
@@ -34,12 +37,16 @@ class Voice(Protocol):
 
     def stopped(self) -> None: ...
 
+    def close(self) -> None:
+        """Everything is said; what still waits is written."""
+
 
 class JsonVoice:
     """One JSON object a line on stdout; what is for people goes to stderr."""
 
     def __init__(self) -> None:
         self._people = PersonVoice(show.err())
+        self._lines = Lines(_write_json)
 
     def progress(self, sentence: str) -> None:
         self._people.progress(sentence)
@@ -47,29 +54,33 @@ class JsonVoice:
     def ready(self, record: Mapping[str, Any], notes: Sequence[str]) -> None:
         for sentence in notes:
             self._people.note(sentence)
-        show.as_json({"event": "ready", **record})
+        self._lines.add({"event": "ready", **record}, needed=True)
 
     def problem(self, message: str, file: str | None = None, line: int | None = None) -> None:
         self._people.problem(message, file, line)
-        show.as_json({"event": "error", "message": message, "file": file, "line": line})
+        self._lines.add({"event": "error", "message": message, "file": file, "line": line}, needed=True)
 
     def note(self, sentence: str) -> None:
         self._people.note(sentence)
 
     def invocation(self, one: Mapping[str, Any]) -> None:
-        show.as_json({"event": "invocation", **one})
+        self._lines.add({"event": "invocation", **one})
 
     def printed(self, function: str, line: str) -> None:
         pass  # in CloudWatch Logs, where programs ask for it
 
     def reload(self, what: Mapping[str, Any]) -> None:
-        show.as_json({"event": "reload", **what})
+        self._lines.add({"event": "reload", **what}, needed=True)
 
     def stopping(self) -> None:
         self._people.stopping()
 
     def stopped(self) -> None:
-        show.as_json({"event": "stopped"})
+        self._lines.add({"event": "stopped"}, needed=True)
+
+    def close(self) -> None:
+        self._lines.close()
+        self._people.close()
 
 
 class PersonVoice:
@@ -77,6 +88,18 @@ class PersonVoice:
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or show.out()
+        self._lines = Lines(self._write)
+
+    def _write(self, lines: list[object], left_out: int) -> None:
+        """At most so many lines a moment: nobody reads thousands a second, and laying them out takes time."""
+        left_out += max(0, len(lines) - _READABLE)
+        for line in lines[:_READABLE]:
+            self._console.print(line, soft_wrap=True)
+        if left_out:
+            self._console.print(Text(f"… {left_out:,} more lines; dayfly invocations has them all", "dim"))
+
+    def close(self) -> None:
+        self._lines.close()
 
     def progress(self, sentence: str) -> None:
         self._console.print(Text(sentence, "dim"), soft_wrap=True)
@@ -127,10 +150,10 @@ class PersonVoice:
             f"{one['duration_ms']:.1f} ms",
             (f"  billed {one['billed_ms']} ms  {one['max_memory_mb']} MB  {one['source']}", "dim"),
         )
-        self._console.print(line, soft_wrap=True)
+        self._lines.add(line)
 
     def printed(self, function: str, line: str) -> None:
-        self._console.print(Text.assemble((f"{function} ", "dim magenta"), line), soft_wrap=True)
+        self._lines.add(Text.assemble((f"{function} ", "dim magenta"), line))
 
     def reload(self, what: Mapping[str, Any]) -> None:
         at = time.strftime("%H:%M:%S")
@@ -141,6 +164,16 @@ class PersonVoice:
 
     def stopped(self) -> None:
         self._console.print(Text("stopped", "dim"))
+
+
+_READABLE = 40
+
+
+def _write_json(lines: list[object], left_out: int) -> None:
+    if left_out:
+        lines = [*lines, {"event": "left_out", "lines": left_out}]
+    sys.stdout.buffer.write(b"".join(msgspec.json.encode(line, enc_hook=str) + b"\n" for line in lines))
+    sys.stdout.buffer.flush()
 
 
 _SHOWN = {

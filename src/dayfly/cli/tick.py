@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from dayfly.cli.client import ENDPOINT, REGION, AccountOption, Client, EndpointOption, JsonOption, RegionOption, Refusal
+from dayfly.cli.client import ENDPOINT, REGION, AccountOption, Client, EndpointOption, JsonOption, Refusal, RegionOption
 
 
 def tick(

@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from dayfly.cli.client import ENDPOINT, REGION, AccountOption, Client, EndpointOption, JsonOption, RegionOption, since_ms
+from dayfly.cli.client import (
+    ENDPOINT,
+    REGION,
+    AccountOption,
+    Client,
+    EndpointOption,
+    JsonOption,
+    RegionOption,
+    since_ms,
+)
 
 
 def usage(

@@ -280,6 +280,10 @@ class Functions:
     async def layer_zip(self, scope: Scope, name: str, version: int) -> bytes:
         return await asyncio.to_thread(self._code.zip_of, self.catalogue.layer_version(scope, name, version).code)
 
+    def refresh(self) -> list[str]:
+        """Let go of warm environments whose function is gone or different now; the names of their functions."""
+        return self._invocations.refresh()
+
     def touch(self, what: str | Path) -> list[str]:
         """Code changed under this directory (or of the function of this name): the next event starts afresh.
 

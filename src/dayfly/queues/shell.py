@@ -61,6 +61,10 @@ class Queues:
         for waiters in self._waiters.values():
             waiters.wake_all()
 
+    async def close(self) -> None:
+        """Stop message move tasks; what they have not moved stays in its source."""
+        await self._moves.close()
+
     def _add(self, record: QueueRecord) -> Queue:
         queue = Queue(record, budget=self._budget, fetch=self._journal.get, find=self.find_arn)
         self._by_place[record.account, record.region, record.name] = queue

@@ -44,7 +44,7 @@ from dayfly.schedules import Schedules
 from dayfly.services import apis
 from dayfly.settings import Settings
 from dayfly.stacks import Stacks
-from dayfly.store import Journal
+from dayfly.store import Change, Journal
 from dayfly.store.memory import MemoryJournal
 from dayfly.targets import Targets
 from dayfly.topics import Topics
@@ -233,12 +233,16 @@ class Platform:
 
     async def reset(self, account: str | None) -> None:
         """Forget all state of an account (None: of all): delete its records, and load everything again."""
+        changes: list[Change] = [*self.logs.forget(account), *self.meter.forget(account)]
         if account is None:
-            gone = [key for key, _ in self.journal.load("")]
+            changes += [(key, None) for key, _ in self.journal.load("")]
         else:
-            gone = [key for key, _ in self.journal.load("") if account == _account_in(key)]
-        await self.journal.commit([(key, None) for key in gone])
+            changes += [(key, None) for key, _ in self.journal.load("") if account == _account_in(key)]
+            # A piece of work does not say whose it is; its payload names the account in what it is for.
+            changes += self.work.forget(lambda item: account.encode() in item.payload)
+        await self.journal.commit(changes)
         await self.companions.reset(account)
+        await self.journal.commit(())
         self._reload()
         self.functions.refresh()
         for told in self.on_reset:

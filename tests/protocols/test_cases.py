@@ -23,8 +23,9 @@ from cases import Case
 
 from dayfly.front.messages import Request
 from dayfly.wire import calls
+from dayfly.wire.codecs import Answer
 from dayfly.wire.faults import WireError, write_error
-from dayfly.wire.operations import Answer, Codec, Operation, Service
+from dayfly.wire.operations import Codec, Operation, Service
 
 PARSERS = {"query": QueryParser, "json": JSONParser, "rest-json": RestJSONParser, "rest-xml": RestXMLParser}
 

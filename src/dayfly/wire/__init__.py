@@ -5,7 +5,7 @@ an HTTP answer, in whichever of AWS's protocols the client speaks (query, JSON 1
 
 Nouns: a *model* is a service's description, read from the installed botocore's data files (`models.py`; botocore itself
 is never imported); a *shape* is one type in it (`shapes.py`); an *operation* has readers and writers that are compiled
-into closures when it is first used (`operations.py`); *patches* mend what a model does not say.
+into closures when it is first used (`operations.py`, `codecs.py`); *patches* mend what a model does not say.
 
 Which way data flows:
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
+from dayfly.wire.codecs import form_pairs
 from dayfly.wire.locate import QUEUE_PATH
-from dayfly.wire.operations import Operation, Service, form_pairs
+from dayfly.wire.operations import Operation, Service
 from dayfly.wire.refusals import Rejected
 from dayfly.wire.rest import Message, Params
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dayfly.wire import json_format
-from dayfly.wire.operations import Answer, Service, scalar_text
+from dayfly.wire import json_format, scalars
+from dayfly.wire.codecs import Answer
+from dayfly.wire.operations import Service
 from dayfly.wire.shapes import Shape
 from dayfly.wire.xml_format import escape
 
@@ -110,7 +111,7 @@ def _member_headers(shape: Shape | None, error: WireError) -> list[tuple[str, st
     if shape is None:
         return []
     return [
-        (member.wire_name or name, scalar_text(member, error.members[name]))
+        (member.wire_name or name, scalars.writer(member, "header")(error.members[name]))
         for name, member in shape.members.items()
         if member.location == "header" and error.members.get(name) is not None
     ]

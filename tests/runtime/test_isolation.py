@@ -120,7 +120,7 @@ async def test_beyond_its_memory_it_is_killed(isolated):
     if not isolated.pool.stats()["cgroups"]:
         pytest.skip("no memory control group may be made here")
     finished = await isolated.run(
-        "def handler(e, c): return len(bytearray(400 << 20))", memory_mb=128, timeout_ms=20_000
+        "import time\ndef handler(e, c): hog = bytearray(400 << 20); time.sleep(10)", memory_mb=128, timeout_ms=20_000
     )
     document = json.loads(finished.payload)
     assert document["errorType"] == "Runtime.ExitError"

@@ -36,6 +36,7 @@ INIT_LIMIT_MS = 10_000
 FREEZE_AFTER_S = 0.1
 INIT_MARK = "\x1edayfly-initialised"
 """A line that a bootstrap prints when the code is loaded: it parts the lines of the initialisation from the event's."""
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 _DRAIN_BYTES = 1 << 20
 _KEPT_LOG_BYTES = 64 << 10
 State = Literal["initialising", "idle", "busy", "frozen", "dead"]
@@ -121,6 +122,13 @@ class Environment(Listener):
     @property
     def pid(self) -> int:
         return self._child.pid
+
+    def resident_mb(self) -> float:
+        """What the process has in memory now, shared pages included; 0 where that cannot be read."""
+        try:
+            return int(Path(f"/proc/{self._child.pid}/statm").read_bytes().split()[1]) * _PAGE / (1 << 20)
+        except OSError:
+            return 0.0
 
     # What the pool asks
 

@@ -35,6 +35,7 @@ _PRELOAD = (
     "botocore.auth", "botocore.handlers", "botocore.httpsession", "botocore.parsers", "botocore.validate",
     "botocore.retries.standard", "s3transfer.manager", "urllib3",
 )  # fmt: skip
+_SEATS: dict[Family, int] = {"python": 4, "node": 2, "provided": 1}
 _REFILL_AFTER_S = 0.02
 _JOIN_AFTER_S = 0.05
 _RUNTIME = "/var/runtime"
@@ -43,13 +44,15 @@ _RUNTIME = "/var/runtime"
 class Seat:
     """A process waiting for its function."""
 
-    __slots__ = ("channel", "child", "groups", "log")
+    __slots__ = ("channel", "child", "groups", "late", "log")
 
     def __init__(self, child: Child, channel: FrameChannel, log: int, groups: Sequence[str]) -> None:
         self.child = child
         self.channel = channel
         self.log = log
         self.groups = groups
+        self.late = False
+        """It joins its control group after its start: until then, and for what it took by then, no limit holds."""
 
     async def ready(self) -> None:
         await self.child.spawned
@@ -76,7 +79,7 @@ class Launcher:
         self._cache = cache.absolute()
         self.isolation: Literal["namespace", "process"] = "process" if isolation == "process" else "namespace"
         self._may_fall_back = isolation == "auto"
-        self._wanted = {"python": 4, "node": 2, "provided": 1} if seats is None else dict(seats)
+        self._wanted = {"python": 0, "node": 0, "provided": 0} | (_SEATS if seats is None else seats)
         self._visible = [str(path.absolute()) for path in visible]
         self._ca_bundle = ca_bundle
         self._zygotes: dict[str, asyncio.Task[Zygote]] = {}
@@ -108,6 +111,7 @@ class Launcher:
                 zygote = await self._zygote(spec.family)
                 seat = self._spawn(zygote, spec.family, waits=False)
                 await seat.ready()
+                seat.late = True
                 self._to_join.append((seat, spec.memory_mb))
             else:
                 zygote = await self._zygote(spec.family)

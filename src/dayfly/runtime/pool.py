@@ -27,6 +27,9 @@ from dayfly.runtime.roster import Roster
 
 _log = logging.getLogger(__name__)
 _EVICT_EVERY_MS = 5_000
+_WATCH_EVERY_MS = 250
+_SHARED_MB = 48
+"""What a process counts as resident but shares with the zygote, roughly."""
 
 
 def _no_log(_spec: Spec, _stream: str, _request_id: str, _line: str) -> None:
@@ -82,6 +85,9 @@ class Pool:
         self._prepared: dict[str, asyncio.Task[Path | None]] = {}
         self._starts: set[asyncio.Task[None]] = set()
         self._evict_timer: Timer | None = None
+        self._watched: set[Environment] = set()
+        self._watch_timer: Timer | None = None
+        self._said_watching = False
         self._drained: asyncio.Event = asyncio.Event()
         self._closed = False
 
@@ -122,8 +128,9 @@ class Pool:
     async def close(self, deadline_s: float) -> None:
         """Take no more invocations, let those under way end, then end all processes."""
         self._closed = True
-        if self._evict_timer is not None:
-            self._evict_timer.cancel()
+        for timer in (self._evict_timer, self._watch_timer):
+            if timer is not None:
+                timer.cancel()
         loop = asyncio.get_running_loop()
         until = loop.time() + deadline_s
         while self._roster.active and loop.time() < until:
@@ -198,6 +205,14 @@ class Pool:
         ticket = self._roster.started(spec.key, environment)
         if ticket is not None:
             environment.begin(ticket)
+        elif self._roster.leaves(environment):
+            environment.kill()
+        elif self._evict_timer is None:
+            self._evict_later()
+        if seat.late or self._launcher.cgroups.version == 0:
+            self._watched.add(environment)
+            if self._watch_timer is None:
+                self._watch_later()
         self._start_wanted()
 
     async def _prepare(self, spec: Spec) -> Path | None:
@@ -288,6 +303,7 @@ class Pool:
 
     def _died(self, environment: Environment) -> None:
         self._roster.gone(environment)
+        self._watched.discard(environment)
         self._launcher.cgroups.discard(self._groups.pop(environment, ()))
         self._forget_key(environment.spec.key)
         self._start_wanted()
@@ -298,6 +314,22 @@ class Pool:
         if key not in self._roster.groups:
             self._specs.pop(key, None)
             self._prepared.pop(key, None)
+
+    # Memory, where control groups do not hold the limit (yet)
+
+    def _watch_later(self) -> None:
+        if self._launcher.cgroups.version == 0 and not self._said_watching:
+            self._said_watching = True
+            _log.warning("Memory limits are watched, not enforced at once: no memory control group may be made here.")
+        self._watch_timer = self._clock.at(self._clock.now_ms() + _WATCH_EVERY_MS, self._watch)
+
+    def _watch(self) -> None:
+        self._watch_timer = None
+        for environment in list(self._watched):
+            if environment.state == "busy" and environment.resident_mb() > environment.spec.memory_mb + _SHARED_MB:
+                environment.kill()
+        if self._watched and not self._closed:
+            self._watch_later()
 
     # Eviction
 

@@ -101,7 +101,8 @@ def test_jwt_authorizers_and_cors_of_an_http_api(tmp_path: Path) -> None:
         "service: s\nprovider:\n  name: aws\n  runtime: nodejs20.x\n  httpApi:\n    cors: true\n    payload: '1.0'\n"
         "    authorizers:\n      users: {type: jwt, identitySource: $request.header.Authorization, "
         "issuerUrl: https://i, audience: a}\n"
-        "functions:\n  f:\n    handler: a.b\n    events: [{httpApi: {path: /x, method: get, authorizer: {name: users, scopes: [r]}}}]\n"
+        "functions:\n  f:\n    handler: a.b\n    events:\n"
+        "      - httpApi: {path: /x, method: get, authorizer: {name: users, scopes: [r]}}\n"
     )
     found = application(tmp_path, text).template["Resources"]
     assert found["HttpApiAuthorizerUsers"]["Properties"]["JwtConfiguration"] == {

@@ -47,7 +47,7 @@ def load(
         account=account,
         opt={key: value for key, value in (("stage", stage), ("region", region)) if value is not None},
         params=params or {},
-        environment=dict(os.environ if environment is None else environment),
+        environment=environment if environment is not None else dict(os.environ),  # at the edge: ${env:…} means these
         cache=cache,
     )
     content = _content(file, options)

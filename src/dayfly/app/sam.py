@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -219,8 +218,6 @@ def _take_code(template: Map, directory: Path, report: Report) -> tuple[dict[str
 
 
 def _translate(file: Path, template: Map, parameters: Mapping[str, str], options: Options) -> Map:
-    # The translator asks a boto3 session for the region; a region variable answers it.
-    os.environ.setdefault("AWS_DEFAULT_REGION", options.region)
     import boto3
     from samtranslator.model.exceptions import InvalidDocumentException
     from samtranslator.parser.parser import Parser

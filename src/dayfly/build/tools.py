@@ -29,7 +29,7 @@ async def run(
         process = await asyncio.create_subprocess_exec(
             *map(str, command),
             cwd=directory,
-            env={**os.environ, **(environment or {})},
+            env={**os.environ, **(environment or {})},  # at the edge: PATH for tools
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,

@@ -257,7 +257,7 @@ def evaluate(path: Path, options: Options, address: str = "") -> Any:
                 capture_output=True,
                 text=True,
                 timeout=_NODE_TIMEOUT_S,
-                env={**os.environ, **dict(options.environment)},
+                env={**os.environ, **options.environment},  # at the edge: PATH for node
                 check=False,
                 pass_fds=[answer.fileno()],
             )

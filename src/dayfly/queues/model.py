@@ -1,7 +1,7 @@
 """The records of a queue, and the small mutable index of a message. Times are milliseconds since the epoch.
 
-What exists once a message is hidden from the garbage collector (`gc=False`): it cannot be part of a cycle, and a million
-of them would make every collection long.
+What exists once a message is hidden from the garbage collector (`gc=False`): it cannot be part of a cycle, and a
+million of them would make every collection long.
 """
 
 from __future__ import annotations

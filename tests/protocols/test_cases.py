@@ -34,7 +34,6 @@ NOT_OURS = {
     "smithy-rpc-v2-cbor": "no service of dayfly's speaks CBOR only; those that offer it offer JSON too",
 }
 GZIP = "the case asserts the Content-Encoding header alone; it gives no body to read"
-NOT_SENT = "what is empty is not written at all by the client, so nobody can read it back"
 BY_BOTOCORE = "botocore reads and writes this otherwise itself (its own list of ignored cases)"
 EXCLUDED_INPUT = {
     **dict.fromkeys(
@@ -116,6 +115,13 @@ def marked(found: list[Case], excluded: dict[str, str]) -> list[Any]:
         pytest.param(case, id=case.id, marks=[pytest.mark.skip(excluded[case.id])] if case.id in excluded else [])
         for case in found
     ]
+
+
+def test_every_protocol_is_run_or_excluded_with_a_reason() -> None:
+    found = {case.protocol for direction in ("input", "output") for case in cases.load(direction)}
+    assert found == {*cases.PROTOCOLS, *NOT_OURS}
+    assert EXCLUDED_INPUT.keys() | EMPTY_INPUT.keys() <= {case.id for case in INPUT}
+    assert EXCLUDED_OUTPUT.keys() | set(COMPARED_AS_SENT) <= {case.id for case in OUTPUT}
 
 
 @pytest.mark.parametrize("case", marked(INPUT, EXCLUDED_INPUT))

@@ -248,8 +248,8 @@ class Connection(asyncio.Protocol):
             self._task = None
             self._transport.abort()
             raise
-        except Exception:  # the listener must survive whatever answering does
-            log.exception("answering %s %s failed", request.method, request.target)
+        except Exception as error:
+            log.error("answering %s %s failed", request.method, request.target, exc_info=error)
             response = _internal_error()
         keep_alive = keep_alive and self._keep_alive and not self._listener.stopping
         try:
@@ -266,9 +266,9 @@ class Connection(asyncio.Protocol):
             raise
         except ConnectionResetError:
             keep_alive = False
-        except Exception:  # a broken stream ends this connection, not the listener
+        except Exception as error:
             # The head is out: all that is left to tell the client is an end it can see is wrong.
-            log.exception("the answer to %s %s broke off", request.method, request.target)
+            log.error("the answer to %s %s broke off", request.method, request.target, exc_info=error)
             self._task = None
             self._transport.abort()
             return
@@ -421,8 +421,8 @@ class Connection(asyncio.Protocol):
             self._task = None
             self._transport.abort()
             raise
-        except Exception:  # the listener must survive whatever answering does
-            log.exception("opening a WebSocket at %s failed", request.target)
+        except Exception as error:
+            log.error("opening a WebSocket at %s failed", request.target, exc_info=error)
             verdict = _internal_error()
         self._task = None
         if isinstance(verdict, Response):

@@ -34,6 +34,10 @@ def _internal_error() -> Response:
     return Response(500, [("content-type", "text/plain")], b"Internal error; dayfly's log has the reason.\n")
 
 
+def _report(what: str, request: Request, error: Exception) -> None:
+    log.error("%s: %s %s", what, request.method, request.target, exc_info=error)
+
+
 class _Refused(Exception):
     """Raised inside the parser's callbacks to stop it; the answer is in `Connection._refusal`."""
 
@@ -248,8 +252,8 @@ class Connection(asyncio.Protocol):
             self._task = None
             self._transport.abort()
             raise
-        except Exception as error:
-            log.error("answering %s %s failed", request.method, request.target, exc_info=error)
+        except Exception as error:  # noqa: BLE001 - the listener must survive whatever answering does
+            _report("answering failed", request, error)
             response = _internal_error()
         keep_alive = keep_alive and self._keep_alive and not self._listener.stopping
         try:
@@ -266,9 +270,9 @@ class Connection(asyncio.Protocol):
             raise
         except ConnectionResetError:
             keep_alive = False
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a broken stream ends this connection alone
             # The head is out: all that is left to tell the client is an end it can see is wrong.
-            log.error("the answer to %s %s broke off", request.method, request.target, exc_info=error)
+            _report("the answer broke off", request, error)
             self._task = None
             self._transport.abort()
             return
@@ -421,8 +425,8 @@ class Connection(asyncio.Protocol):
             self._task = None
             self._transport.abort()
             raise
-        except Exception as error:
-            log.error("opening a WebSocket at %s failed", request.target, exc_info=error)
+        except Exception as error:  # noqa: BLE001 - the listener must survive whatever answering does
+            _report("opening a WebSocket failed", request, error)
             verdict = _internal_error()
         self._task = None
         if isinstance(verdict, Response):

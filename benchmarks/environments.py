@@ -137,7 +137,8 @@ async def cold(pool: Pool, code: Path, family: Family, *, pooled: bool) -> list[
 async def run(isolation: Isolation) -> None:
     fork_s = bare_fork()
     echo = await bare_echo(20_000)
-    with tempfile.TemporaryDirectory() as directory:
+    # Not in /tmp: environments have their own, and what they must see of ours there is mounted again for each.
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
         code = Path(directory, "code")
         code.mkdir()
         (code / "app.py").write_text(PYTHON)

@@ -152,7 +152,7 @@ async def _own_run(url: str, connections: int, seconds: float, request: bytes) -
     callers = []
     for _ in range(connections):
         _, caller = await asyncio.get_running_loop().create_connection(
-            lambda: _Caller(request, latencies, began + seconds), parts.hostname, parts.port or 80
+            lambda: _Caller(request, latencies, began + seconds), parts.hostname or "", parts.port or 80
         )
         callers.append(caller)
     await asyncio.gather(*(caller.done for caller in callers))

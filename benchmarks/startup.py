@@ -1,4 +1,4 @@
-"""From the command to the first answer, and memory when idle. Ceiling: an interpreter that imports the loop and stops."""
+"""From the command to the first answer, and memory when idle. Ceiling: an interpreter that imports uvloop and stops."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ async def echoes(url: str, connections: int, seconds: float) -> tuple[float, flo
     latencies: list[float] = []
     until = time.perf_counter() + seconds
 
-    class Client(WSListener):  # type: ignore[misc]
+    class Client(WSListener):
         def on_ws_connected(self, transport: WSTransport) -> None:
             self.transport = transport
             self.ask()

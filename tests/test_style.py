@@ -13,8 +13,8 @@ SOURCE = ROOT / "src" / "dayfly"
 
 FOUNDATION = {"errors", "clock", "ids", "limits", "identity"}
 DOMAIN = {
-    "buses", "functions", "gateways", "identity", "logs", "mail", "meter", "queues", "schedules", "stacks", "targets", "topics",
-    "work",
+    "buses", "functions", "gateways", "identity", "logs", "mail", "meter", "queues", "schedules", "stacks", "targets",
+    "topics", "work",
 }  # fmt: skip
 # What each package may import of ours, besides itself. Packages that are not here (cli, console, server …) may all.
 MAY_IMPORT = {
@@ -107,9 +107,11 @@ def test_nothing_prints() -> None:
     for path, tree in modules():
         if "shim" in path.parts:  # runs inside environments, where what is printed is the log
             continue
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
-                wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+        wrong += [
+            f"{path.relative_to(ROOT)}:{node.lineno}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+        ]
     assert wrong == []
 
 

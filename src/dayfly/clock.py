@@ -56,6 +56,11 @@ class _ManualTimer:
         self.callback = None
 
 
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
 class ManualClock:
     """A clock that stands still until a test moves it. Timers fire inside `advance`, in the order they are due."""
 
@@ -74,7 +79,7 @@ class ManualClock:
 
     async def sleep(self, seconds: float) -> None:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        timer = self.at(self._now_ms + round(seconds * 1000), lambda: done.done() or done.set_result(None))
+        timer = self.at(self._now_ms + round(seconds * 1000), lambda: _settle(done))
         try:
             await done
         finally:

@@ -1,8 +1,8 @@
 """`dayfly dev`: the applications that one works on, on one platform; an edit is live on the next call.
 
 Data flows: path → `load` → `Builder` → `Deployer` → the stack's record → ready. Then files are watched: an edit of code
-lets warm environments go (the next event starts afresh); an edit of what was read as configuration is loaded, planned and
-applied. Whatever is wrong with an edit is said, and everything else goes on as it was.
+lets warm environments go (the next event starts afresh); an edit of what was read as configuration is loaded, planned
+and applied. Whatever is wrong with an edit is said, and everything else goes on as it was.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from dayfly.app.apply import Deployer, Deployment
 from dayfly.app.application import Application
+from dayfly.app.apply import Deployer, Deployment
 from dayfly.app.load import load
 from dayfly.app.report import resource_items, summary
 from dayfly.app.resources.table import TABLE
@@ -79,7 +79,7 @@ class Session:
         self.record: dict[str, Any] = {}
 
     async def run(self, stop: asyncio.Event) -> int:
-        """Apply everything, say ready, follow edits until `stop` is set. The exit status: 2 where nothing could start."""
+        """Apply everything, say ready, follow edits until `stop` is set. Exit status 2 where nothing could start."""
         try:
             for path in self._paths:
                 self._deployed.append(await self._apply(path))
@@ -168,7 +168,9 @@ class Session:
         def wanted(_: Any, path: str) -> bool:
             return not (_NOT_CODE & set(Path(path).parts))
 
-        async for changes in awatch(*roots, watch_filter=wanted, stop_event=stop, debounce=_QUIET_MS * 4, step=_QUIET_MS):
+        async for changes in awatch(
+            *roots, watch_filter=wanted, stop_event=stop, debounce=_QUIET_MS * 4, step=_QUIET_MS
+        ):
             yield {Path(path) for _, path in changes}
 
     def _watched(self) -> list[tuple[_Deployed, Path]]:
@@ -189,15 +191,20 @@ class Session:
                 if changed & set(one.application.files):
                     self._deployed[place] = await self._apply(one.path, one)
                     self._face()
-                    steps = [step for step in self._deployed[place].deployment.steps if step.action not in ("none", "skip")]
+                    steps = [
+                        step for step in self._deployed[place].deployment.steps if step.action not in ("none", "skip")
+                    ]
                     self._voice.reload(
-                        {"what": f"{one.application.name}: {len(steps)} changes", "steps": [str(step) for step in steps]}
+                        {
+                            "what": f"{one.application.name}: {len(steps)} changes",
+                            "steps": [str(step) for step in steps],
+                        }
                     )
                     continue
                 await self._recoded(one, changed)
 
     async def _recoded(self, one: _Deployed, changed: set[Path]) -> None:
-        """Code was edited: bring what was built from it up to date, and let go of the environments that have the old."""
+        """Code was edited: bring what was built from it up to date, and let environments with the old go."""
         touched = await one.builder.refresh(changed)
         if not touched:
             return
@@ -215,4 +222,3 @@ class Session:
 
     def _printed(self, function: str, line: str) -> None:
         self._voice.printed(function, line)
-

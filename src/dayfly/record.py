@@ -53,7 +53,13 @@ def _apis(platform: Platform, application: Application, resources: dict[str, Res
             url = str(resource.attributes.get("FunctionUrl", ""))
             name = str(resource.attributes.get("FunctionName") or resource.properties.get("TargetFunctionArn", ""))
             host = urlsplit(url).hostname or ""
-            yield {"kind": "url", "id": host.partition(".")[0], "name": name, "stage": "$default", "url": url.rstrip("/")}
+            yield {
+                "kind": "url",
+                "id": host.partition(".")[0],
+                "name": name,
+                "stage": "$default",
+                "url": url.rstrip("/"),
+            }
 
 
 def _stages(api: Api, own: str) -> list[Stage]:

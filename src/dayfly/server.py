@@ -219,6 +219,7 @@ class Platform:
             ending.push_async_callback(self.logs.flush)
             ending.push_async_callback(self.companions.close)
             ending.push_async_callback(self.pool.close, deadline_s)
+            ending.push_async_callback(self.queues.close)
             ending.push_async_callback(self.work.stop, deadline_s)
             ending.push_async_callback(self.sources.stop, deadline_s)
             ending.callback(self.schedules.stop)

@@ -1,7 +1,7 @@
 """Every setting of the platform: one table, read once, one frozen record.
 
 A setting is given on the command line, else in the environment as `DAYFLY_<NAME>`, else has the default below. The
-reference page `docs/SETTINGS.md` is made from this table (`python -m dayfly.settings`), and a test fails on a difference.
+reference page `docs/SETTINGS.md` is made from this table (`python -m dayfly.settings`); a test fails on a difference.
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ def _run(settings: Settings, paths: Sequence[Path], started: Future[Any]) -> Non
         stop = asyncio.Event()
         try:
             platform = await Platform.start(settings)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - whoever waits for the start gets it, in another thread
             started.set_exception(error)
             return
         try:

@@ -17,6 +17,9 @@ def aws(environment: dict[str, str], *words: str) -> Any:
 
 
 def test_the_cli_sends_and_receives(environment: dict[str, str]) -> None:
+    # Version 1 of the CLI puts a host name of its own in the place of AWS_ENDPOINT_URL for this one service
+    # (its table of SSL common names); version 2 does not. The table has no entry for this region.
+    environment = environment | {"AWS_REGION": "ap-southeast-4", "AWS_DEFAULT_REGION": "ap-southeast-4"}
     url = aws(environment, "sqs", "create-queue", "--queue-name", "cli")["QueueUrl"]
     aws(environment, "sqs", "send-message", "--queue-url", url, "--message-body", "from the CLI")
     assert aws(environment, "sqs", "receive-message", "--queue-url", url)["Messages"][0]["Body"] == "from the CLI"

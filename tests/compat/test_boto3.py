@@ -72,7 +72,8 @@ def test_a_failing_function_answers_with_awss_error_document(platform: Served) -
 
 
 def test_a_function_reaches_the_platform_with_the_sdk_of_the_runtime(platform: Served) -> None:
-    code = "import boto3\ndef handler(event, context):\n    return boto3.client('sqs').create_queue(QueueName='made')['QueueUrl']\n"
+    call = "boto3.client('sqs').create_queue(QueueName='made')['QueueUrl']"
+    code = f"import boto3\ndef handler(event, context):\n    return {call}\n"
     client = made(platform, "maker", code, Timeout=20)
     said = client.invoke(FunctionName="maker")
     assert json.loads(said["Payload"].read()) == f"{platform.endpoint}/000000000000/made"

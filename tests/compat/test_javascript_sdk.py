@@ -40,7 +40,8 @@ async function main() {
     FromEmailAddress: "a@example.com", Destination: { ToAddresses: ["b@example.com"] },
     Content: { Simple: { Subject: { Data: "js" }, Body: { Text: { Data: "hello" } } } },
   }))
-  console.log(JSON.stringify({ bodies: bodies.sort(), functions: Functions.length, refused, mailed: MessageId.length > 0 }))
+  const mailed = MessageId.length > 0
+  console.log(JSON.stringify({ bodies: bodies.sort(), functions: Functions.length, refused, mailed }))
 }
 main().catch((error) => { console.error(error); process.exit(1) })
 """

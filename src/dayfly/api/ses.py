@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/ses/latest/APIReference/Welcome.html
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, TypeVar
 
 import msgspec
@@ -20,7 +21,7 @@ _PAGE = 10
 
 class Ses:
     service: ClassVar[str] = "ses"
-    FAULTS: ClassVar[dict[type[Error], Fault]] = {
+    FAULTS: ClassVar[Mapping[type[Error], Fault]] = {
         errors.InvalidAddress: Fault("InvalidParameterValue", 400),
         errors.InvalidMail: Fault("InvalidParameterValue", 400),
         errors.Rejected: Fault("MessageRejected"),

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/ses/latest/APIReference-V2/Welcome.html
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from dayfly.api import Fault, Params
@@ -28,7 +29,7 @@ _SET_OPTIONS = (
 
 class SesV2:
     service: ClassVar[str] = "sesv2"
-    FAULTS: ClassVar[dict[type[Error], Fault]] = {
+    FAULTS: ClassVar[Mapping[type[Error], Fault]] = {
         errors.InvalidAddress: Fault("BadRequestException"),
         errors.InvalidMail: Fault("BadRequestException"),
         errors.Rejected: Fault("MessageRejected"),

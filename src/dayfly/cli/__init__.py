@@ -1,7 +1,7 @@
 """The `dayfly` command: one module per command, each a thin shell around the platform or around its public calls.
 
-`client.py` asks a running platform; `show.py` is how results and errors look to a person. Heavy imports stand inside the
-commands, so that `dayfly --help` and the start of the platform stay quick.
+`client.py` asks a running platform; `show.py` is how results and errors look to a person. Heavy imports stand inside
+the commands, so that `dayfly --help` and the start of the platform stay quick.
 """
 
 from __future__ import annotations

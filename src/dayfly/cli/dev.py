@@ -34,7 +34,7 @@ def dev(
 ) -> None:
     """Run applications while you work on them: an edit is live on the next call. Ctrl-C drains, twice forces.
 
-    [bold]Examples[/bold]: dayfly dev · dayfly dev services/orders services/mail · dayfly dev --stage test --param Table=t1
+    [bold]Examples[/bold]: dayfly dev · dayfly dev services/orders services/mail · dayfly dev --stage test
     """
     from dayfly.cli import running
     from dayfly.cli.options import parameters

@@ -60,7 +60,7 @@ def _interpreters() -> Iterator[Finding]:
 
 def _version(command: str) -> str:
     try:
-        done = subprocess.run([command, "--version"], capture_output=True, text=True, timeout=20)
+        done = subprocess.run([command, "--version"], capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"does not run ({error})"
     return done.stdout.strip()
@@ -68,7 +68,7 @@ def _version(command: str) -> str:
 
 def _isolation() -> Iterator[Finding]:
     done = shutil.which("unshare") and subprocess.run(
-        ["unshare", "-m", "-p", "-i", "-u", "--fork", "true"], capture_output=True
+        ["unshare", "-m", "-p", "-i", "-u", "--fork", "true"], capture_output=True, check=False
     )
     ok = bool(done) and done.returncode == 0  # type: ignore[union-attr]
     yield Finding("namespaces", ok, "functions are isolated" if ok else "functions run as plain processes")

@@ -26,7 +26,7 @@ def invoke(
 ) -> None:
     """Invoke a function and print its answer. Exit status 1 where the function failed.
 
-    [bold]Examples[/bold]: dayfly invoke hello · dayfly invoke orders '{"id": 7}' --log · dayfly invoke report @event.json
+    [bold]Examples[/bold]: dayfly invoke hello · dayfly invoke orders '{"id": 7}' --log · dayfly invoke r @event.json
     """
     import botocore.exceptions
 

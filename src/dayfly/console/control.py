@@ -128,7 +128,7 @@ class Control:
         if not fired:
             raise NotFound(
                 f"no schedule fires the function {wanted['function']}"
-                if function
+                if "function" in wanted
                 else f"there is no schedule {wanted['schedule']}"
             )
         return _said({"fired": fired})

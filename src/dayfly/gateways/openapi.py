@@ -23,12 +23,11 @@ def read_document(body: bytes | str) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(body)
     except msgspec.DecodeError:
-        from ruamel.yaml import YAML  # heavy, and seldom needed
-        from ruamel.yaml.error import YAMLError
+        import yaml  # seldom needed
 
         try:
-            found = YAML(typ="safe").load(body)
-        except YAMLError as error:
+            found = yaml.safe_load(body)
+        except yaml.YAMLError as error:
             raise Invalid(f"The body is neither JSON nor YAML: {error}") from error
     if not isinstance(found, dict):
         raise Invalid("The body is not an OpenAPI document")

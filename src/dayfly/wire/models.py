@@ -66,7 +66,7 @@ def botocore_version() -> str:
 
 def default_cache_directory() -> Path:
     """A directory of this user's; shared by all of this user's projects."""
-    base = os.environ.get("XDG_CACHE_HOME")
+    base = os.environ.get("XDG_CACHE_HOME")  # at the edge: for callers that name no directory
     return (Path(base) if base else Path.home() / ".cache") / "dayfly" / "models"
 
 

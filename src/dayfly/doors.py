@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from dayfly.api import Refused
+from dayfly.api import Params, Refused
+from dayfly.counting import MESSAGES, messages_of, named_in, resource_of
 from dayfly.errors import Error, Unavailable
 from dayfly.front.messages import Request, Response
 from dayfly.gateways.outgoing import BackendFailed, fetch
@@ -98,9 +99,15 @@ class Doors:
         params = {"Source": "no-reply@sns.amazonaws.com", "Destination": {"ToAddresses": [to]}, "Message": content}
         await self.call(Caller(scope=self._platform.scope), "ses", "SendEmail", params)
 
-    def count(self, caller: Caller, service: str, operation: str) -> None:
-        """Meter one API request."""
-        self._platform.meter.counted(caller.scope, service, "", operation)
+    def count(self, caller: Caller, service: str, operation: str, params: Params, result: Params) -> None:
+        """Meter one API request, under the resource it is about; one that failed under none."""
+        counted = self._platform.meter.counted
+        name = resource_of(service, params) if params else ""
+        counted(caller.scope, service, name, operation)
+        if name and operation in MESSAGES:
+            metric, messages = messages_of(operation, result)
+            if messages:
+                counted(caller.scope, service, name, metric, messages)
 
     def verify(self, request: Any) -> Caller:
         """Who signed a request to a gateway; raises for one that nobody signed, or not rightly."""
@@ -124,5 +131,8 @@ class Doors:
             caller = self._platform.registry.identify(request, scope)
         except Error as error:
             return Response(403, [("Content-Type", "text/plain")], error.message.encode())
-        self.count(caller, service, request.header("x-amz-target").rpartition(".")[2] or request.method)
-        return await self._platform.companions.answer(request, service, caller.scope)
+        response = await self._platform.companions.answer(request, service, caller.scope)
+        operation = request.header("x-amz-target").rpartition(".")[2] or request.method
+        name = named_in(service, request) if response.status < 400 else ""
+        self._platform.meter.counted(caller.scope, service, name, operation)
+        return response

@@ -110,7 +110,7 @@ def registry(parts, tmp_path) -> Registry:
         {name: lambda part=part: part for name, part in parts.items()},
         clock=ManualClock(),
         ids=SeededIds(),
-        on_request=lambda caller, service, operation: counted.append((caller.scope.account, service, operation)),
+        on_request=lambda caller, *said: counted.append((caller.scope.account, *said[:2])),
     )
     made.counted = counted  # type: ignore[attr-defined]
     return made

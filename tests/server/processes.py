@@ -90,6 +90,10 @@ class Running:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        for reader, pipe in zip(self._readers, (self.process.stdout, self.process.stderr), strict=True):
+            reader.join(PATIENCE_S)
+            if pipe is not None and not reader.is_alive():
+                pipe.close()
 
     def descendants(self) -> dict[int, str]:
         """All processes below it, with what tells each from a later one of the same id."""

@@ -29,9 +29,7 @@ async def answer(registry: Registry, request: Request) -> Response | None:
     try:
         caller = registry.identify(request, scope, request_id=request_id, protocol=protocol)
         call = calls.find(service, request, protocol)
-        handler = registry.handler(call.operation)
-        registry.count(caller, call.operation)
-        result = await handler(caller, call.read(request))
+        result = await registry.run(caller, call, request)
         return Response(*call.operation.codec(protocol).write(result, request_id))
     except Exception as error:  # noqa: BLE001 - one request's failure is its own answer; the server goes on
         said = wire_error(registry.faults(service.name), error)

@@ -20,13 +20,17 @@ from dayfly.identity import Caller, Scope
 from dayfly.identity.keys import Keys, account_in
 from dayfly.ids import Ids
 from dayfly.wire import locate, signing
+from dayfly.wire.calls import Call
 from dayfly.wire.coercion import coerced
 from dayfly.wire.operations import Operation, Service
 from dayfly.wire.refusals import Rejected
 
 Handler = Callable[[Caller, Params], Awaitable[Params]]
 FallbackCall = Callable[[Caller, str, str, Mapping[str, Any]], Awaitable[dict[str, Any]]]
-OnRequest = Callable[[Caller, str, str], None]
+OnRequest = Callable[[Caller, str, str, Params, Params], None]
+"""Told of each HTTP request at its end: caller, service, operation, parameters and result (both empty if it failed)."""
+
+_NOTHING: Params = {}
 
 
 class Registry:
@@ -34,8 +38,7 @@ class Registry:
 
     Without `keys` any key works: an access key id of twelve digits is the account, every other means the default
     account. With `keys` every request must carry a signature by a key that they know. `on_request` is told of each
-    request over HTTP (caller, service, operation) before its handler runs. `fallback_call` takes `call`s for services
-    that are not here.
+    request over HTTP when it ends. `fallback_call` takes `call`s for services that are not here.
     """
 
     def __init__(
@@ -128,9 +131,19 @@ class Registry:
             found = self._handlers[operation] = method
         return found
 
-    def count(self, caller: Caller, operation: Operation) -> None:
-        if self._on_request is not None:
-            self._on_request(caller, operation.service.name, operation.name)
+    async def run(self, caller: Caller, call: Call, request: Request) -> Params:
+        """Run the handler of a call, and say how it went: what is counted of a resource must be known to be one."""
+        operation = call.operation
+        handler = self.handler(operation)
+        params = result = _NOTHING
+        try:
+            given = call.read(request)
+            result = await handler(caller, given)
+            params = given
+        finally:
+            if self._on_request is not None:
+                self._on_request(caller, operation.service.name, operation.name, params, result)
+        return result
 
     def identify(
         self,

@@ -83,6 +83,8 @@ class Session:
         try:
             for path in self._paths:
                 self._deployed.append(await self._apply(path))
+                if len(self._deployed) == 1:
+                    self._platform.settle(self._deployed[0].application.region)
         except ApplicationError as error:
             self._voice.problem(error.message, str(error.file) if error.file else None, error.line)
             return 2

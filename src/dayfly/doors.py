@@ -50,6 +50,14 @@ class Doors:
             ("logs", to_logs(platform.logs, platform.clock, platform.ids)),
         ):
             platform.targets.add(service, hand)
+        platform.companions.watch = self.changed
+
+    async def changed(self, request: Request, response: Response, service: str, scope: Scope) -> Changes:
+        """A companion changed something: events of buckets, records of streams."""
+        if service == "s3":
+            return await self._platform.buckets.observe(request, response, scope)
+        self._platform.streams.wake(service, scope)
+        return ()
 
     def front_api(self, kind: str) -> str | None:
         return self.front.get(kind)

@@ -18,16 +18,18 @@ from typing import Any
 import msgspec
 
 from dayfly.api.registry import Registry
+from dayfly.buckets import Buckets
 from dayfly.buses import Buses
 from dayfly.clock import SystemClock
 from dayfly.companions import Companions
 from dayfly.console.control import Control, Pages
 from dayfly.doors import Doors
 from dayfly.front.limits import Limits
-from dayfly.front.listener import Listener
+from dayfly.front.listener import Listener, bound
 from dayfly.front.routing import Router
 from dayfly.functions import Functions
 from dayfly.functions.sources import Sources
+from dayfly.functions.streams import Streams
 from dayfly.gateways import Gateways
 from dayfly.identity import Scope
 from dayfly.identity.keys import Issuer, Keys
@@ -107,7 +109,6 @@ class Platform:
             mail=self.doors.send_mail,
             endpoint=self.endpoint,
         )
-        self.sources = Sources(**kept, queues=self.queues, functions=self.functions)
         self.schedules = Schedules(**kept, send=self.targets.send)
         self.buses = Buses(**kept, send=self.targets.send)
         self.companions = Companions(
@@ -116,6 +117,9 @@ class Platform:
             directory=self._state / "companions",
             endpoints=settings.endpoints,
         )
+        self.buckets = Buckets(**kept, send=self.targets.send, call=self.companions.call)
+        self.streams = Streams(**kept, call=self.companions.call, functions=self.functions, send=self.targets.send)
+        self.sources = Sources(**kept, queues=self.queues, functions=self.functions, streams=self.streams)
         self.registry = Registry(
             apis(self),
             clock=self.clock,
@@ -167,6 +171,7 @@ class Platform:
             self.schedules,
             self.buses,
             self.companions,
+            self.buckets,
             self.gateways,
         )
 
@@ -197,8 +202,8 @@ class Platform:
         settings, start, router = self.settings, self.listener.start, self.router
         host = settings.host
         await start(host, self.port, router.answer, upgrade=router.upgrade)
-        self.ports["tls"] = await start(
-            "127.0.0.1", self.ports["tls"], router.answer, upgrade=router.upgrade, tls=self.authority.server_context()
+        await self.listener.start_tls(
+            self._tls_socket, router.answer, upgrade=router.upgrade, context=self.authority.server_context
         )
         if settings.mode != "dev":
             return
@@ -249,13 +254,17 @@ class Platform:
         for told in self.on_reset:
             await told()
 
+    def settle(self, region: str) -> None:
+        """Where calls go that name no region: `dev` settles where its first application is."""
+        self.scope = Scope(self.scope.account, region)
+        self.registry.default = self.scope
+
     def record(self, stacks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """What the ready line says."""
-        settings = self.settings
         return {
             "endpoint": self.endpoint,
-            "region": settings.region,
-            "account": settings.account,
+            "region": self.scope.region,
+            "account": self.scope.account,
             "stacks": list(stacks),
         }
 
@@ -298,6 +307,7 @@ class Platform:
             max_environments=settings.max_environments,
             visible=(self.authority.certificate, self.authority.bundle),
             ca_bundle=self.authority.certificate,
+            before=self.authority.prepare,
         )
 
     # What the control calls answer
@@ -335,7 +345,9 @@ class Platform:
 
     def _platform_environment(self) -> dict[str, str]:
         """What functions need to find the platform whatever the SDK; see `runtime/shim`."""
-        self.ports["tls"] = self.settings.tls_port or _free_port("127.0.0.1")
+        self._tls_socket = bound("127.0.0.1", self.settings.tls_port)
+        self._owned.callback(self._tls_socket.close)
+        self.ports["tls"] = int(self._tls_socket.getsockname()[1])
         bundle = str(self.authority.bundle)
         return {
             "DAYFLY_TLS_ADDRESS": f"127.0.0.1:{self.ports['tls']}",

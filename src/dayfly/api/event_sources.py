@@ -14,11 +14,11 @@ from dayfly.errors import Error, Unsupported
 from dayfly.functions import errors
 from dayfly.functions.names import read_function
 from dayfly.functions.sources import SourceMapping, Sources, check_source
+from dayfly.functions.streams import is_stream
 from dayfly.identity.names import Caller, InvalidArn
 
 _UNSUPPORTED = (
     "KMSKeyArn",
-    "StartingPosition",
     "SelfManagedEventSource",
     "SourceAccessConfigurations",
     "Topics",
@@ -26,13 +26,18 @@ _UNSUPPORTED = (
     "AmazonManagedKafkaEventSourceConfig",
     "SelfManagedKafkaEventSourceConfig",
     "DocumentDBEventSourceConfig",
-    "ParallelizationFactor",
     "TumblingWindowInSeconds",
+)
+_STREAMS_ONLY = (
+    "StartingPosition",
+    "StartingPositionTimestamp",
+    "ParallelizationFactor",
     "MaximumRecordAgeInSeconds",
     "BisectBatchOnFunctionError",
     "MaximumRetryAttempts",
     "DestinationConfig",
 )
+_STREAM_BATCH = 100
 
 
 class EventSources:
@@ -50,13 +55,17 @@ class EventSources:
 
     async def create_event_source_mapping(self, caller: Caller, params: Params) -> Params:
         check_source(params.get("EventSourceArn"))
-        settings = _settings(params) | {"tags": dict(params.get("Tags") or {})}
+        stream = is_stream(params["EventSourceArn"])
+        settings = _settings(params, stream) | {"tags": dict(params.get("Tags") or {})}
+        if stream:
+            settings.setdefault("batch_size", _STREAM_BATCH)
         function_arn = self._sources.function_arn(caller.scope, params["FunctionName"])
         mapping = await self._sources.create(caller.scope, params["EventSourceArn"], function_arn, **settings)
         return _shown(mapping, "Creating")
 
     async def update_event_source_mapping(self, caller: Caller, params: Params) -> Params:
-        settings = _settings(params)
+        stream = is_stream(self._sources.get(caller.scope, params["UUID"]).source_arn)
+        settings = _settings(params, stream)
         if params.get("FunctionName"):
             settings["function_arn"] = self._sources.function_arn(caller.scope, params["FunctionName"])
         return _shown(await self._sources.update(caller.scope, params["UUID"], **settings), "Updating")
@@ -83,16 +92,24 @@ class EventSources:
         return _shown(await self._sources.delete(caller.scope, params["UUID"]), "Deleting")
 
 
-def _settings(params: Params) -> dict[str, Any]:
+def _settings(params: Params, stream: bool) -> dict[str, Any]:
     """The fields of a mapping that these parameters set. Raises Unsupported, InvalidParameter."""
     for name in _UNSUPPORTED:
         if params.get(name):
-            raise Unsupported(f"dayfly's event source mappings of queues do not have {name}.")
+            raise Unsupported(f"dayfly's event source mappings do not have {name}.")
+    for name in () if stream else _STREAMS_ONLY:
+        if params.get(name):
+            raise errors.InvalidParameter(f"Unsupported {name} parameter for given event source mapping type.")
     settings: dict[str, Any] = {}
     for name, field in (
         ("BatchSize", "batch_size"),
         ("MaximumBatchingWindowInSeconds", "window_s"),
         ("Enabled", "enabled"),
+        ("StartingPosition", "position"),
+        ("ParallelizationFactor", "shard_batches"),
+        ("MaximumRecordAgeInSeconds", "max_age_s"),
+        ("BisectBatchOnFunctionError", "bisect"),
+        ("MaximumRetryAttempts", "max_retries"),
     ):
         if params.get(name) is not None:
             settings[field] = params[name]
@@ -100,6 +117,12 @@ def _settings(params: Params) -> dict[str, Any]:
         settings["filters"] = tuple(one["Pattern"] for one in params["FilterCriteria"].get("Filters") or ())
     if params.get("FunctionResponseTypes") is not None:
         settings["partial"] = "ReportBatchItemFailures" in params["FunctionResponseTypes"]
+    if params.get("StartingPositionTimestamp") is not None:
+        moment = params["StartingPositionTimestamp"]
+        settings["timestamp_s"] = moment.timestamp() if hasattr(moment, "timestamp") else float(moment)
+    if params.get("DestinationConfig") is not None:
+        failure = params["DestinationConfig"].get("OnFailure") or {}
+        settings["failure_arn"] = failure.get("Destination") or ""
     if params.get("ScalingConfig") is not None:
         settings["at_once"] = params["ScalingConfig"].get("MaximumConcurrency")
     return settings
@@ -111,7 +134,7 @@ def _shown(mapping: SourceMapping, state: str | None = None) -> Params:
         "EventSourceMappingArn": mapping.arn,
         "BatchSize": mapping.batch_size,
         "MaximumBatchingWindowInSeconds": mapping.window_s,
-        "EventSourceArn": mapping.queue_arn,
+        "EventSourceArn": mapping.source_arn,
         "FunctionArn": mapping.function_arn,
         "LastModified": mapping.modified_ms / 1000,
         "State": state or ("Enabled" if mapping.enabled else "Disabled"),
@@ -120,6 +143,15 @@ def _shown(mapping: SourceMapping, state: str | None = None) -> Params:
     }
     if mapping.filters:
         shown["FilterCriteria"] = {"Filters": [{"Pattern": text} for text in mapping.filters]}
+    if mapping.position:
+        shown |= {
+            "StartingPosition": mapping.position,
+            "ParallelizationFactor": mapping.shard_batches,
+            "MaximumRecordAgeInSeconds": mapping.max_age_s,
+            "BisectBatchOnFunctionError": mapping.bisect,
+            "MaximumRetryAttempts": mapping.max_retries,
+            "DestinationConfig": {"OnFailure": {"Destination": mapping.failure_arn} if mapping.failure_arn else {}},
+        }
     if mapping.at_once is not None:
         shown["ScalingConfig"] = {"MaximumConcurrency": mapping.at_once}
     return shown

@@ -59,7 +59,7 @@ class Registry:
         self.fallback_call = fallback_call
         self._factories = dict(apis)
         self._clock = clock
-        self._default = Scope(default_account, default_region)
+        self.default = Scope(default_account, default_region)
         self._on_request = on_request
         self._cache_directory = cache_directory
         self._apis: dict[str, Api] = {}
@@ -156,9 +156,9 @@ class Registry:
         """Who calls. Raises Rejected (403) where signatures are verified and this one does not hold."""
         scope = scope or locate.credential(request)
         key_id = scope.access_key_id if scope is not None else ""
-        region = scope.region if scope is not None and scope.region else self._default.region
+        region = scope.region if scope is not None and scope.region else self.default.region
         if self.keys is None:
-            account = account_in(key_id) or self._default.account
+            account = account_in(key_id) or self.default.account
         else:
             # SQS keeps its old codes in JSON, too.
             older = protocol in ("query", "rest-xml") or (scope is not None and scope.signing_name == "sqs")

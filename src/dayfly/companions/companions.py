@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from xml.sax.saxutils import escape
 
 import msgspec
 
@@ -20,9 +20,11 @@ from dayfly.companions.proxy import Proxy
 from dayfly.errors import Unavailable
 from dayfly.front.messages import Headers, Request, Response
 from dayfly.identity import Caller, Scope
-from dayfly.store import Journal
+from dayfly.store import Changes, Journal
 
 _log = logging.getLogger("dayfly.companions")
+Watch = Callable[[Request, Response, str, Scope], Awaitable[Changes]]
+"""Given a request that changed something, its answer, the service and whose it is: what to commit with it."""
 ACCOUNT_HEADER = "x-moto-account-id"
 """http://docs.getmoto.org/en/latest/docs/multi_account.html"""
 
@@ -46,6 +48,8 @@ class Companions:
         self._clients = Clients()
         self._drawing = asyncio.Lock()
         self._next = 1
+        self.watch: Watch | None = None
+        """Told of every change that a companion made, before it is acknowledged."""
 
     def load(self) -> None:
         """Find where the record of calls ends; the calls themselves are read when the child starts."""
@@ -67,16 +71,26 @@ class Companions:
         try:
             named = self._endpoints.get(service)
             if named is not None:
-                target = urlsplit(named).path + request.target
-                return await self._proxy.forward(
-                    _base(named), request.method, target, _rehosted(request.headers, named), request.body
-                )
-            return await self._ask_child(request, scope)
+                return await self._ask_named(named, request, service, scope)
+            return await self._ask_child(request, service, scope)
         except Unavailable as error:
             _log.warning("No answer for %s: %s", service, error.message)
             return unavailable(request, service, error.message)
 
-    async def _ask_child(self, request: Request, scope: Scope) -> Response:
+    async def _ask_named(self, named: str, request: Request, service: str, scope: Scope) -> Response:
+        target = urlsplit(named).path + request.target
+        headers = _rehosted(request.headers, named)
+        response = await self._proxy.forward(_base(named), request.method, target, headers, request.body)
+        if response.status < 400 and replay.changes_state(request, replay.operation(request)):
+            changes = await self._watched(request, response, service, scope)
+            if changes:
+                await self._journal.commit(changes)
+        return response
+
+    async def _watched(self, request: Request, response: Response, service: str, scope: Scope) -> Changes:
+        return await self.watch(request, response, service, scope) if self.watch is not None else ()
+
+    async def _ask_child(self, request: Request, service: str, scope: Scope) -> Response:
         url = await self._child.url()
         headers = [(name, value) for name, value in request.headers if name.lower() != ACCOUNT_HEADER]
         headers.append((ACCOUNT_HEADER, scope.account))
@@ -84,18 +98,21 @@ class Companions:
         if not replay.changes_state(request, name):
             return await self._proxy.forward(url, request.method, request.target, headers, request.body)
         if not replay.draws_ids(name):
-            return await self._ask_and_keep(url, request, headers, scope, 0)
+            return await self._ask_and_keep(url, request, headers, service, scope, 0)
         async with self._drawing:
             seed = self._next
             await self._seed(url, seed)
-            return await self._ask_and_keep(url, request, headers, scope, seed)
+            return await self._ask_and_keep(url, request, headers, service, scope, seed)
 
-    async def _ask_and_keep(self, url: str, request: Request, headers: Headers, scope: Scope, seed: int) -> Response:
+    async def _ask_and_keep(
+        self, url: str, request: Request, headers: Headers, service: str, scope: Scope, seed: int
+    ) -> Response:
         response = await self._proxy.forward(url, request.method, request.target, headers, request.body)
         if response.status < 400:
             key = f"{replay.PREFIX}{self._next:012d}"
             self._next += 1
-            await self._journal.commit([(key, replay.kept(scope.account, request, headers, seed))])
+            changes = await self._watched(request, response, service, scope)
+            await self._journal.commit([(key, replay.kept(scope.account, request, headers, seed)), *changes])
         return response
 
     async def _seed(self, url: str, seed: int) -> None:
@@ -160,7 +177,7 @@ def unavailable(request: Request, service: str, message: str) -> Response:
     else:
         body = (
             '<?xml version="1.0" encoding="UTF-8"?>\n<ErrorResponse><Error><Code>ServiceUnavailable</Code>'
-            f"<Message>{escape(text)}</Message></Error></ErrorResponse>"
+            f"<Message>{escape(text, quote=False)}</Message></Error></ErrorResponse>"
         ).encode()
         kind = "text/xml"
     headers = [("Content-Type", kind), ("x-amzn-errortype", "ServiceUnavailableException")]

@@ -1,4 +1,4 @@
-"""Event source mappings: queues whose messages become events of functions.
+"""Event source mappings: queues whose messages become events of functions; `streams.py` reads streams.
 
 Nouns: a *mapping* joins a queue and a function; its *poller* is a task that long-polls the queue; a *batch* is what one
 invocation gets. A poller waits for a free place, receives, and hands the batch to a task of its own, so several batches
@@ -23,10 +23,11 @@ from dayfly.errors import Error, Unsupported
 from dayfly.functions.catalogue import Catalogue
 from dayfly.functions.errors import Conflict, InvalidParameter, NotFound, TooManyRequests
 from dayfly.functions.names import read_function
+from dayfly.functions.streams import Streams, filter_of, is_stream
 from dayfly.identity.names import Scope, parse_arn
 from dayfly.ids import Ids
 from dayfly.queues import Delivery, Queue, Queues
-from dayfly.store import Journal
+from dayfly.store import Changes, Journal
 from dayfly.topics.patterns import InvalidPattern, Matcher, compile_pattern
 
 _AT_ONCE = 64
@@ -55,12 +56,12 @@ class Invoker(Protocol):
 
 
 class SourceMapping(msgspec.Struct, frozen=True, kw_only=True):
-    """A queue joined to a function. `function_arn` is qualified where a version or alias was asked for."""
+    """A queue or stream joined to a function. `function_arn` is qualified where a version or alias was asked for."""
 
     id: str
     account: str
     region: str
-    queue_arn: str
+    source_arn: str
     function_arn: str
     batch_size: int = 10
     window_s: int = 0
@@ -69,6 +70,15 @@ class SourceMapping(msgspec.Struct, frozen=True, kw_only=True):
     partial: bool = False
     """The function answers with the items it failed at (ReportBatchItemFailures)."""
     at_once: int | None = None
+    position: str = ""
+    """Of a stream: TRIM_HORIZON, LATEST or AT_TIMESTAMP; the others below are for streams, too."""
+    timestamp_s: float = 0
+    max_retries: int = -1
+    max_age_s: int = -1
+    bisect: bool = False
+    shard_batches: int = 1
+    """ParallelizationFactor. One batch of a shard runs at a time whatever it says: its order is never weaker."""
+    failure_arn: str = ""
     modified_ms: int = 0
     tags: dict[str, str] = {}
 
@@ -84,12 +94,22 @@ class SourceMapping(msgspec.Struct, frozen=True, kw_only=True):
 class Sources:
     """The mappings of a platform. `load()` builds them from the journal; `start()` lets them poll."""
 
-    def __init__(self, *, journal: Journal, clock: Clock, ids: Ids, queues: Queues, functions: Invoker) -> None:
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        clock: Clock,
+        ids: Ids,
+        queues: Queues,
+        functions: Invoker,
+        streams: Streams | None = None,
+    ) -> None:
         self._journal = journal
         self._clock = clock
         self._ids = ids
         self._queues = queues
         self._functions = functions
+        self._streams = streams
         self._mappings: dict[str, SourceMapping] = {}
         self._pollers: dict[str, asyncio.Task[None]] = {}
         self._batches: set[asyncio.Task[None]] = set()
@@ -140,7 +160,7 @@ class Sources:
         return found
 
     def listed(
-        self, scope: Scope, queue_arn: str | None = None, function_arn: str | None = None
+        self, scope: Scope, source_arn: str | None = None, function_arn: str | None = None
     ) -> Sequence[SourceMapping]:
         """The mappings of a scope, of one queue or function where given, by id."""
         return sorted(
@@ -148,7 +168,7 @@ class Sources:
                 mapping
                 for mapping in self._mappings.values()
                 if mapping.scope == scope
-                and queue_arn in (None, mapping.queue_arn)
+                and source_arn in (None, mapping.source_arn)
                 and function_arn in (None, mapping.function_arn)
             ),
             key=lambda mapping: mapping.id,
@@ -158,42 +178,51 @@ class Sources:
         """Return once everything that look-ups have shown so far is durable."""
         await self._journal.commit(())
 
-    async def create(self, scope: Scope, queue_arn: str, function_arn: str, **settings: Any) -> SourceMapping:
-        """Join a queue to a function. `settings` are fields of SourceMapping.
+    async def create(self, scope: Scope, source_arn: str, function_arn: str, **settings: Any) -> SourceMapping:
+        """Join a queue or stream to a function. `settings` are fields of SourceMapping.
 
-        Raises InvalidParameter, Conflict (these two are joined already), Unsupported (not a queue).
+        Raises InvalidParameter, Conflict (these two are joined already), Unsupported (another kind of source).
         """
-        check_source(queue_arn)
-        if self._queues.find_arn(queue_arn) is None:
+        check_source(source_arn)
+        if not is_stream(source_arn) and self._queues.find_arn(source_arn) is None:
             raise InvalidParameter(
                 "Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. "
                 "SQS Error Message: The specified queue does not exist."
             )
-        for existing in self.listed(scope, queue_arn, function_arn):
+        for existing in self.listed(scope, source_arn, function_arn):
             raise Conflict(
-                f'An event source mapping with SQS arn (" {queue_arn} ") and function (" {function_arn} ") already '
+                f"An event source mapping with {_KINDS[parse_arn(source_arn).service]} arn "
+                f'(" {source_arn} ") and function (" {function_arn} ") already '
                 f"exists. Please update or delete the existing mapping with UUID {existing.id}"
             )
         mapping = SourceMapping(
             id=self._ids.uuid(),
             account=scope.account,
             region=scope.region,
-            queue_arn=queue_arn,
+            source_arn=source_arn,
             function_arn=function_arn,
             modified_ms=self._clock.now_ms(),
             **settings,
         )
-        return await self._keep(mapping)
+        return await self._keep(mapping, await self._begin(mapping))
+
+    async def _begin(self, mapping: SourceMapping) -> Changes:
+        if not is_stream(mapping.source_arn):
+            return ()
+        if self._streams is None:
+            raise Unsupported(f"Streams are not read here: {mapping.source_arn}")
+        _check(mapping)
+        return await self._streams.begin(mapping)
 
     async def update(self, scope: Scope, mapping_id: str, **settings: Any) -> SourceMapping:
         """Change fields of a mapping. Raises NotFound, InvalidParameter."""
         mapping = self.get(scope, mapping_id)
         return await self._keep(msgspec.structs.replace(mapping, modified_ms=self._clock.now_ms(), **settings))
 
-    async def _keep(self, mapping: SourceMapping) -> SourceMapping:
+    async def _keep(self, mapping: SourceMapping, places: Changes = ()) -> SourceMapping:
         _check(mapping)
         self._mappings[mapping.id] = mapping
-        committed = self._journal.commit([(_key(mapping), msgspec.msgpack.encode(mapping))])
+        committed = self._journal.commit([(_key(mapping), msgspec.msgpack.encode(mapping)), *places])
         await committed
         self._follow(mapping.id)
         return mapping
@@ -203,7 +232,8 @@ class Sources:
         mapping = self.get(scope, mapping_id)
         del self._mappings[mapping_id]
         self._follow(mapping_id)
-        await self._journal.commit([(_key(mapping), None)])
+        places = self._streams.forget(mapping) if self._streams is not None else ()
+        await self._journal.commit([(_key(mapping), None), *places])
         return mapping
 
     # -- polling ---------------------------------------------------------------------------------------------------
@@ -216,7 +246,12 @@ class Sources:
             poller.cancel()
         mapping = self._mappings.get(mapping_id)
         if mapping is not None and mapping.enabled:
-            self._pollers[mapping_id] = self._spawn(self._poll(mapping), f"poll {mapping.queue_arn}")
+            self._pollers[mapping_id] = self._spawn(self._reading(mapping), f"poll {mapping.source_arn}")
+
+    def _reading(self, mapping: SourceMapping) -> Coroutine[Any, Any, None]:
+        if self._streams is not None and is_stream(mapping.source_arn):
+            return self._streams.read(mapping, [_compile_filter(text) for text in mapping.filters])
+        return self._poll(mapping)
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         return asyncio.get_running_loop().create_task(coroutine, name=name)
@@ -240,7 +275,7 @@ class Sources:
             if not wanted:
                 places.release()
                 continue
-            task = self._spawn(self._process(mapping, wanted), f"batch of {mapping.queue_arn}")
+            task = self._spawn(self._process(mapping, wanted), f"batch of {mapping.source_arn}")
             self._batches.add(task)
             task.add_done_callback(self._batches.discard)
             task.add_done_callback(_releasing(places))
@@ -248,12 +283,12 @@ class Sources:
     async def _receive(self, mapping: SourceMapping) -> list[Delivery]:
         """One batch: what is there, or within the window up to the batch size."""
         most = mapping.batch_size
-        batch = list(await self._queues.receive(mapping.queue_arn, most=min(10, most), wait_s=_POLL_S))
+        batch = list(await self._queues.receive(mapping.source_arn, most=min(10, most), wait_s=_POLL_S))
         end_ms = self._clock.now_ms() + mapping.window_s * 1000
         try:
             while batch and len(batch) < most:
                 left_s = max(0.0, (end_ms - self._clock.now_ms()) / 1000)
-                more = await self._queues.receive(mapping.queue_arn, most=min(10, most - len(batch)), wait_s=left_s)
+                more = await self._queues.receive(mapping.source_arn, most=min(10, most - len(batch)), wait_s=left_s)
                 if not more:
                     break
                 batch += more
@@ -263,7 +298,7 @@ class Sources:
         return batch
 
     async def _give_back(self, mapping: SourceMapping, batch: Iterable[Delivery]) -> None:
-        queue = self._queues.find_arn(mapping.queue_arn)
+        queue = self._queues.find_arn(mapping.source_arn)
         if queue is not None:
             await self._queues.change_visibility_all(queue, [(delivery.handle, 0) for delivery in batch])
 
@@ -281,12 +316,12 @@ class Sources:
 
     async def _delete(self, mapping: SourceMapping, batch: Iterable[Delivery]) -> None:
         handles = [delivery.handle for delivery in batch]
-        queue = self._queues.find_arn(mapping.queue_arn)
+        queue = self._queues.find_arn(mapping.source_arn)
         if queue is not None and handles:
             await self._queues.delete_all(queue, handles)
 
     async def _process(self, mapping: SourceMapping, batch: Sequence[Delivery]) -> None:
-        queue = self._queues.find_arn(mapping.queue_arn)
+        queue = self._queues.find_arn(mapping.source_arn)
         if queue is None:
             return
         try:
@@ -321,9 +356,8 @@ def _key(mapping: SourceMapping) -> str:
     return f"esm/{mapping.account}/{mapping.region}/{mapping.id}"
 
 
+_KINDS = {"sqs": "SQS", "dynamodb": "DynamoDB", "kinesis": "Kinesis"}
 _OTHER_SOURCES = {
-    "kinesis": "Kinesis streams",
-    "dynamodb": "DynamoDB streams",
     "kafka": "Amazon MSK",
     "mq": "Amazon MQ",
     "rds": "DocumentDB",
@@ -331,18 +365,42 @@ _OTHER_SOURCES = {
 
 
 def check_source(arn: str | None) -> None:
-    """Refuse what is not a queue. Raises Unsupported, InvalidParameter."""
+    """Refuse what is neither a queue nor a stream. Raises Unsupported, InvalidParameter."""
     if not arn:
         raise Unsupported("dayfly does not poll self-managed Apache Kafka yet (SelfManagedEventSource).")
     service = parse_arn(arn).service
     if service in _OTHER_SOURCES:
         raise Unsupported(f"dayfly does not poll {_OTHER_SOURCES[service]} yet ({arn}).")
-    if service != "sqs":
+    if service not in _KINDS:
         raise InvalidParameter(f"Unrecognized event source: {arn}")
 
 
 def _check(mapping: SourceMapping) -> None:
-    fifo = mapping.queue_arn.endswith(".fifo")
+    if len(mapping.filters) > 10:
+        raise InvalidParameter("Invalid request provided: an event source mapping has at most 10 filters.")
+    for text in mapping.filters:
+        _compile_filter(text)
+    if is_stream(mapping.source_arn):
+        _check_stream(mapping)
+    else:
+        _check_queue(mapping)
+
+
+def _check_stream(mapping: SourceMapping) -> None:
+    """https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html"""
+    if mapping.position not in ("TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"):
+        raise InvalidParameter(
+            "1 validation error detected: Value null at 'startingPosition' failed to satisfy constraint: Member must "
+            "not be null."
+        )
+    if not 1 <= mapping.batch_size <= 10_000:
+        raise InvalidParameter(f"Invalid request provided: BatchSize {mapping.batch_size} is not allowed for streams.")
+    if not 0 <= mapping.window_s <= 300:
+        raise InvalidParameter("Invalid request provided: MaximumBatchingWindowInSeconds must be from 0 to 300.")
+
+
+def _check_queue(mapping: SourceMapping) -> None:
+    fifo = mapping.source_arn.endswith(".fifo")
     if not 1 <= mapping.batch_size <= (10 if fifo else 10_000):
         raise InvalidParameter(
             f"Invalid request provided: BatchSize {mapping.batch_size} is not allowed for this queue."
@@ -358,10 +416,6 @@ def _check(mapping: SourceMapping) -> None:
         )
     if mapping.at_once is not None and not 2 <= mapping.at_once <= 1000:
         raise InvalidParameter("Invalid request provided: MaximumConcurrency must be from 2 to 1000.")
-    if len(mapping.filters) > 10:
-        raise InvalidParameter("Invalid request provided: an event source mapping has at most 10 filters.")
-    for text in mapping.filters:
-        _compile_filter(text)
 
 
 def _compile_filter(text: str) -> Callable[[Mapping[str, Any]], bool]:
@@ -372,7 +426,7 @@ def _compile_filter(text: str) -> Callable[[Mapping[str, Any]], bool]:
     except (ValueError, InvalidPattern) as error:
         raise InvalidParameter(f"Invalid filter pattern definition. {error}") from error
     if not isinstance(pattern.get("body"), dict):
-        return matches
+        return filter_of(pattern, matches)
 
     def matches_parsed(record: Mapping[str, Any]) -> bool:
         try:
@@ -441,8 +495,8 @@ def record_of(delivery: Delivery, mapping: SourceMapping) -> dict[str, Any]:
         },
         "md5OfBody": message.md5,
         "eventSource": "aws:sqs",
-        "eventSourceARN": mapping.queue_arn,
-        "awsRegion": parse_arn(mapping.queue_arn).region,
+        "eventSourceARN": mapping.source_arn,
+        "awsRegion": parse_arn(mapping.source_arn).region,
     }
 
 

@@ -171,7 +171,7 @@ def _index_steps(before: Properties, after: Properties) -> list[dict[str, Any]]:
 
 
 class Bucket:
-    """AWS::S3::Bucket. Its notifications are not delivered yet, so that property is reported as unsupported."""
+    """AWS::S3::Bucket."""
 
     known = frozenset(
         {
@@ -181,6 +181,7 @@ class Bucket:
             "CorsConfiguration",
             "WebsiteConfiguration",
             "PublicAccessBlockConfiguration",
+            "NotificationConfiguration",
             "Tags",
         }
     )
@@ -238,6 +239,9 @@ class Bucket:
         if changed(before, after, "PublicAccessBlockConfiguration") and "PublicAccessBlockConfiguration" in after:
             wanted = {key: truth(value) for key, value in after["PublicAccessBlockConfiguration"].items()}
             await site.do("s3", "PutPublicAccessBlock", Bucket=name, PublicAccessBlockConfiguration=wanted)
+        if changed(before, after, "NotificationConfiguration"):
+            wanted = _notifications(after.get("NotificationConfiguration") or {})
+            await site.do("s3", "PutBucketNotificationConfiguration", Bucket=name, NotificationConfiguration=wanted)
         if changed(before, after, "Tags") and after.get("Tags"):
             await site.do("s3", "PutBucketTagging", Bucket=name, Tagging={"TagSet": after["Tags"]})
 
@@ -264,6 +268,27 @@ class Bucket:
 
     async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
         await gone(site, "s3", "DeleteBucket", "NoSuchBucket", Bucket=physical.id)
+
+
+def _notifications(given: Properties) -> Properties:
+    """CloudFormation's form (one event a configuration) in that of the API."""
+    made: Properties = {}
+    for theirs, ours, target, arn in (
+        ("LambdaConfigurations", "LambdaFunctionConfigurations", "Function", "LambdaFunctionArn"),
+        ("QueueConfigurations", "QueueConfigurations", "Queue", "QueueArn"),
+        ("TopicConfigurations", "TopicConfigurations", "Topic", "TopicArn"),
+    ):
+        for one in given.get(theirs) or ():
+            configuration = {arn: one[target], "Events": [one["Event"]]}
+            rules = ((one.get("Filter") or {}).get("S3Key") or {}).get("Rules") or ()
+            if rules:
+                named = [{"Name": str(rule["Name"]).lower(), "Value": str(rule["Value"])} for rule in rules]
+                configuration["Filter"] = {"Key": {"FilterRules": named}}
+            made.setdefault(ours, []).append(configuration)
+    bus = given.get("EventBridgeConfiguration")
+    if bus is not None and truth(bus.get("EventBridgeEnabled", True)):
+        made["EventBridgeConfiguration"] = {}
+    return made
 
 
 def _dashed(camel: str) -> str:

@@ -18,15 +18,25 @@ _SETTINGS: dict[str, Any] = {
     "FilterCriteria": {"Filters": []},
     "FunctionResponseTypes": [],
     "ScalingConfig": {},
+    "ParallelizationFactor": 1,
+    "BisectBatchOnFunctionError": False,
+    "MaximumRetryAttempts": -1,
+    "MaximumRecordAgeInSeconds": -1,
+    "DestinationConfig": {"OnFailure": {}},
 }
+_START = ("StartingPosition", "StartingPositionTimestamp")
+_NUMBERS = frozenset(
+    {
+        "BatchSize",
+        "MaximumBatchingWindowInSeconds",
+        "ParallelizationFactor",
+        "MaximumRetryAttempts",
+        "MaximumRecordAgeInSeconds",
+    }
+)
 _OTHERS = (
-    "StartingPosition",
-    "ParallelizationFactor",
-    "BisectBatchOnFunctionError",
-    "MaximumRetryAttempts",
-    "MaximumRecordAgeInSeconds",
+    *_START,
     "TumblingWindowInSeconds",
-    "DestinationConfig",
     "SelfManagedEventSource",
     "SourceAccessConfigurations",
     "Topics",
@@ -36,11 +46,11 @@ _OTHERS = (
 
 class EventSourceMapping:
     ignored: frozenset[str] = frozenset({"MetricsConfig", "LoggingConfig", "ProvisionedPollerConfig"})
-    known: frozenset[str] = frozenset({"EventSourceArn", "FunctionName", "Tags", *_SETTINGS})
+    known: frozenset[str] = frozenset({"EventSourceArn", "FunctionName", "Tags", *_SETTINGS, *_START})
 
     async def create(self, site: Site, logical_id: str, properties: Properties) -> Physical:
         # What belongs to other kinds of sources is passed on, so that the refusal names it.
-        others = {name: properties[name] for name in _OTHERS if name in properties}
+        others = {name: properties[name] for name in _OTHERS if properties.get(name) is not None}
         tags = {tag["Key"]: str(tag["Value"]) for tag in properties.get("Tags") or ()}
         made = await site.do(
             "lambda",
@@ -57,7 +67,7 @@ class EventSourceMapping:
     async def update(
         self, site: Site, physical: Physical, before: Properties, after: Properties, logical_id: str
     ) -> Physical:
-        if before.get("EventSourceArn") != after.get("EventSourceArn"):
+        if any(before.get(name) != after.get(name) for name in ("EventSourceArn", *_START)):
             raise Replace
         changed = {
             name: default if after.get(name) is None else _value(name, after[name])
@@ -78,9 +88,9 @@ class EventSourceMapping:
 
 
 def _value(name: str, value: Any) -> Any:
-    if name == "Enabled":
+    if name in ("Enabled", "BisectBatchOnFunctionError"):
         return is_true(value)
-    if name in ("BatchSize", "MaximumBatchingWindowInSeconds"):
+    if name in _NUMBERS:
         return int(value)
     if name == "ScalingConfig" and "MaximumConcurrency" in value:
         return {"MaximumConcurrency": int(value["MaximumConcurrency"])}

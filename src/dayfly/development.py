@@ -8,6 +8,7 @@ and applied. Whatever is wrong with an edit is said, and everything else goes on
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -168,12 +169,24 @@ class Session:
         roots = sorted({path for _, path in watched if path.exists()})
 
         def wanted(_: Any, path: str) -> bool:
-            return not (_NOT_CODE & set(Path(path).parts))
+            edited = Path(path)
+            root = next((root for root in roots if edited.is_relative_to(root)), edited)
+            return not (_NOT_CODE & set(edited.relative_to(root).parts)) and not self._ours(edited)
 
         async for changes in awatch(
             *roots, watch_filter=wanted, stop_event=stop, debounce=_QUIET_MS * 4, step=_QUIET_MS
         ):
             yield {Path(path) for _, path in changes}
+
+    def _ours(self, path: Path) -> bool:
+        """Whether dayfly itself writes there: its state, or what it says (`dayfly dev > dev.log`)."""
+        if path.is_relative_to(self._platform.settings.state):
+            return True
+        try:
+            written = path.stat()
+            return any(os.path.samestat(written, os.fstat(number)) for number in (1, 2))
+        except OSError:
+            return False
 
     def _watched(self) -> list[tuple[_Deployed, Path]]:
         """The directories of code and the directories of everything that was read."""

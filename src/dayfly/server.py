@@ -23,6 +23,8 @@ from dayfly.buses import Buses
 from dayfly.clock import SystemClock
 from dayfly.companions import Companions
 from dayfly.console.control import Control, Pages
+from dayfly.console.downloads import Downloads
+from dayfly.console.log_stream import LogStream
 from dayfly.doors import Doors
 from dayfly.front.limits import Limits
 from dayfly.front.listener import Listener, bound
@@ -140,6 +142,10 @@ class Platform:
             count=self.meter.counted,
         )
         self.names = Names(functions=self.functions, stacks=self.stacks)
+        self.downloads = Downloads(
+            functions=self.functions, clock=self.clock, seal=self.keys.issuer.seal if self.keys else None
+        )
+        self.log_stream = LogStream(self.logs)
         self.control = Control(
             names=self.names,
             invocations=self._invocations,
@@ -148,6 +154,8 @@ class Platform:
             reset=self.reset,
             check=self.doors.operator,
             services=self._services,
+            downloads=self.downloads,
+            log_stream=self.log_stream,
             pages=self._pages(),
         )
         self.router = Router(
@@ -231,6 +239,7 @@ class Platform:
             ending.callback(self.buses.stop)
             ending.push_async_callback(self.gateways.stop, deadline_s)
             ending.push_async_callback(self.listener.stop, deadline_s)
+            ending.callback(self.log_stream.close)
 
     def _reload(self) -> None:
         """After a commit that failed: memory goes back to what the journal has."""

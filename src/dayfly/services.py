@@ -43,6 +43,7 @@ def apis(platform: Platform) -> Mapping[str, Callable[[], Api]]:
             clock=platform.clock,
             endpoint=platform.endpoint,
             others=(EventSources(platform.sources),),
+            permission=platform.downloads.permission,
         )
 
     def apigateway() -> Api:

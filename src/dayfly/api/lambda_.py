@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, ClassVar
 
 import msgspec
@@ -40,9 +40,17 @@ class Lambda(LambdaFunctions, LambdaLayers, LambdaAccess):
         errors.TooManyRequests: Fault("TooManyRequestsException"),
     }
 
-    def __init__(self, *, functions: Functions, clock: Clock, endpoint: str, others: tuple[Api, ...] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        functions: Functions,
+        clock: Clock,
+        endpoint: str,
+        others: tuple[Api, ...] = (),
+        permission: Callable[[str], str] = lambda _path: "",
+    ) -> None:
         """`others` have further operations of this service (event source mappings) and their own FAULTS."""
-        super().__init__(functions, endpoint)
+        super().__init__(functions, endpoint, permission)
         self._clock = clock
         self._others = others
         faults = dict(type(self).FAULTS)

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/lambda/latest/api/API_Operations.html
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from dayfly.api import Params
@@ -32,9 +33,16 @@ CODE_PATH = "/_dayfly/code"
 
 
 class LambdaFunctions:
-    def __init__(self, functions: Functions, endpoint: str) -> None:
+    def __init__(
+        self, functions: Functions, endpoint: str, permission: Callable[[str], str] = lambda _path: ""
+    ) -> None:
+        """`permission` gives the query that lets anybody fetch a path of the endpoint, as AWS's presigned URLs do."""
         self._functions = functions
         self._endpoint = endpoint
+        self._permission = permission
+
+    def _location(self, path: str) -> str:
+        return f"{self._endpoint}{path}{self._permission(path)}"
 
     def _named(self, caller: Caller, params: Params) -> FunctionName:
         return read_function(caller.scope, params["FunctionName"], params.get("Qualifier"))
@@ -67,7 +75,7 @@ class LambdaFunctions:
         where = f"{name.scope.account}/{name.scope.region}/{held.name}/{version.version}"
         answer: Params = {
             "Configuration": self._shown(name, version, name.qualifier),
-            "Code": {"RepositoryType": "S3", "Location": f"{self._endpoint}{CODE_PATH}/{where}"},
+            "Code": {"RepositoryType": "S3", "Location": self._location(f"{CODE_PATH}/{where}")},
         }
         if held.function.tags:
             answer["Tags"] = dict(held.function.tags)

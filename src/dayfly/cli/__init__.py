@@ -63,4 +63,13 @@ def main() -> None:
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     except BrokenPipeError:  # `dayfly logs | head`: whoever read has enough
+        import os
+
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered has nowhere to go
         raise SystemExit(0) from None
+    except Exception as error:  # noqa: BLE001 - the last resort: no traceback reaches a person
+        from dayfly.cli import trouble
+        from dayfly.cli.show import failed
+
+        failed(trouble.told(error))
+        raise SystemExit(1) from None

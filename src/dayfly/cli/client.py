@@ -7,12 +7,13 @@ Calls are signed with the operator's key where one is found: the environment's `
 from __future__ import annotations
 
 import configparser
+import http.client
 import json
 import os
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,6 +33,9 @@ AccountOption = Annotated[
 
 ENDPOINT = "http://127.0.0.1:4566"
 REGION = "us-east-1"
+_PATIENCE_S = 30.0
+_SILENCE_S = 45.0
+"""What is followed says something every fifteen seconds."""
 
 
 class CannotReach(Error):
@@ -46,26 +50,41 @@ class Client:
     """One platform, asked with one key."""
 
     def __init__(self, endpoint: str, *, region: str = REGION, account: str | None = None) -> None:
+        if not endpoint.startswith(("http://", "https://")):
+            raise CannotReach(f"the endpoint must be http://…, not {endpoint!r}")
         self.endpoint = endpoint.rstrip("/")
         self.region = region
         self.key_id, self.secret = _key(account)
 
     def ask(self, method: str, path: str, query: Mapping[str, str | None] | None = None, body: Any = None) -> Any:
         """A call below `/_dayfly/`; the decoded JSON answer, None where it has no body."""
+        with self._open(method, path, query, body, _PATIENCE_S) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def follow(self, path: str, query: Mapping[str, str | None]) -> Iterator[Any]:
+        """The data of server-sent events as they come, until the platform stops."""
+        with self._open("GET", path, query, None, _SILENCE_S) as answer:
+            try:
+                for line in answer:
+                    if line.startswith(b"data: "):
+                        yield json.loads(line[6:])
+            except (OSError, http.client.HTTPException):
+                raise CannotReach(f"the platform at {self.endpoint} is gone") from None
+
+    def _open(self, method: str, path: str, query: Mapping[str, str | None] | None, body: Any, timeout_s: float) -> Any:
         given = {name: value for name, value in (query or {}).items() if value is not None}
         url = f"{self.endpoint}/_dayfly/{path}" + (f"?{urllib.parse.urlencode(given)}" if given else "")
         data = json.dumps(body).encode() if body is not None else b""
         request = urllib.request.Request(url, data=data or None, method=method, headers=self._signed(method, url, data))
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                text = answer.read()
+            return urllib.request.urlopen(request, timeout=timeout_s)
         except urllib.error.HTTPError as error:
             raise Refusal(_sentence(error.read(), error.code)) from None
-        except OSError as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise CannotReach(
                 f"no platform answers at {self.endpoint} ({getattr(error, 'reason', error)}); start one with dayfly dev"
             ) from None
-        return json.loads(text) if text else None
 
     def aws(self, service: str) -> Any:
         """A botocore client of an AWS service at the platform."""

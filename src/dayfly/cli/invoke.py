@@ -40,7 +40,9 @@ def invoke(
             LogType="None" if later else "Tail",
             Payload=_event(payload),
         )
-    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
+    except botocore.exceptions.ClientError as error:
+        raise Refusal(error.response["Error"]["Message"]) from None
+    except botocore.exceptions.BotoCoreError as error:
         raise Refusal(str(error)) from None
     answer = said["Payload"].read().decode(errors="replace")
     log = base64.b64decode(said.get("LogResult", "")).decode(errors="replace")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-import time
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -20,6 +19,8 @@ from dayfly.cli.client import (
     since_ms,
 )
 
+_LATELY = "10m"
+
 
 def logs(
     function: Annotated[str, typer.Argument(help="The function's name, key, logical id or ARN.")],
@@ -31,45 +32,41 @@ def logs(
     region: RegionOption = REGION,
     account: AccountOption = None,
 ) -> None:
-    """Print a function's log.
+    """Print a function's log; with --tail the last ten minutes of it, unless --since says how much.
 
     [bold]Examples[/bold]: dayfly logs hello · dayfly logs hello --tail · dayfly logs hello --since 1h --filter ERROR
     """
+    client = Client(endpoint, region=region, account=account)
+    start = since_ms(since)
+    if tail:
+        query = {"function": function, "since": start or since_ms(_LATELY), "filter": pattern}
+        for event in client.follow("logs", query):
+            _print(event["at"], event["stream"], event["line"], json)
+        return
+    _print_kept(client, function, int(start or 0), pattern, json)
+
+
+def _print_kept(client: Client, function: str, start_ms: int, pattern: str | None, json: bool) -> None:
     import botocore.exceptions
 
-    client = Client(endpoint, region=region, account=account)
     found = client.ask("GET", "functions", {"function": function})["functions"]
     group = f"/aws/lambda/{found[0]['name'] if found else function}"
-    aws = client.aws("logs")
-    start_ms = int(since_ms(since) or 0)
-    seen: set[str] = set()
+    options = {"logGroupName": group, "startTime": start_ms} | ({"filterPattern": pattern} if pattern else {})
     try:
-        while True:
-            start_ms = _print_new(aws, group, start_ms, pattern, seen, json)
-            if not tail:
-                return
-            time.sleep(0.5)
+        for page in client.aws("logs").get_paginator("filter_log_events").paginate(**options):
+            for event in page["events"]:
+                _print(event["timestamp"], event["logStreamName"], event["message"], json)
     except botocore.exceptions.ClientError as error:
         raise Refusal(error.response["Error"]["Message"] + f" ({group})") from None
     except botocore.exceptions.BotoCoreError as error:
         raise Refusal(str(error)) from None
 
 
-def _print_new(aws: Any, group: str, start_ms: int, pattern: str | None, seen: set[str], json: bool) -> int:
-    """Print the events from `start_ms` that were not seen; answers the newest event's time, to start at next."""
+def _print(at_ms: int, stream: str, line: str, json: bool) -> None:
     from dayfly.cli import show
 
-    options = {"logGroupName": group, "startTime": start_ms} | ({"filterPattern": pattern} if pattern else {})
-    newest = start_ms
-    for page in aws.get_paginator("filter_log_events").paginate(**options):
-        for event in page["events"]:
-            if event["eventId"] in seen:
-                continue
-            seen.add(event["eventId"])
-            newest = max(newest, event["timestamp"])
-            if json:
-                show.as_json({"at": event["timestamp"], "stream": event["logStreamName"], "line": event["message"]})
-            else:
-                sys.stdout.write(event["message"].rstrip("\n") + "\n")
-    sys.stdout.flush()
-    return newest
+    if json:
+        show.as_json({"at": at_ms, "stream": stream, "line": line})
+    else:
+        sys.stdout.write(line.rstrip("\n") + "\n")
+        sys.stdout.flush()

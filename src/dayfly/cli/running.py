@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dayfly import settings as table
+from dayfly.cli import trouble
 from dayfly.errors import Error
 from dayfly.settings import Mode, Settings
 
@@ -36,9 +37,12 @@ def run(
         voice.problem(error.message)
         voice.close()
         return 2
-    _log_to_stderr()
+    trouble.keep_in(settings.state)
     try:
         return _in_loop(_live(settings, voice, paths, stage, region, params or {}))
+    except Exception as error:  # noqa: BLE001 - the last resort: no traceback reaches a person
+        voice.problem(trouble.told(error))
+        return 1
     finally:
         voice.close()
 
@@ -58,6 +62,9 @@ async def _live(
         platform = await Platform.start(settings)
     except Error as error:
         voice.problem(error.message)
+        return 2
+    except OSError as error:  # a state directory that cannot be written, an address that is not this machine's
+        voice.problem(f"{error.filename}: {error.strerror}" if error.filename else str(error))
         return 2
     status = 0
     try:

@@ -12,9 +12,12 @@ from typing import Any, Protocol
 import msgspec
 
 from dayfly import __version__
+from dayfly.console.downloads import PREFIXES, Downloads
+from dayfly.console.log_stream import LogStream
 from dayfly.errors import Error
 from dayfly.front.messages import Request, Response
 from dayfly.identity import Caller, Scope
+from dayfly.logs import Pattern
 
 _JSON = [("Content-Type", "application/json")]
 
@@ -54,6 +57,8 @@ class Control:
         reset: Callable[[str | None], Awaitable[None]],
         check: Callable[[Request], Caller],
         services: Callable[[], Mapping[str, str]],
+        downloads: Downloads,
+        log_stream: LogStream,
         pages: Pages,
     ) -> None:
         self._names = names
@@ -63,6 +68,8 @@ class Control:
         self._reset = reset
         self._check = check
         self._services = services
+        self._downloads = downloads
+        self._log_stream = log_stream
         self._pages = pages
         self._calls: dict[tuple[str, str], Callable[[Request, Scope], Awaitable[Response]]] = {
             ("POST", "reset"): self._answer_reset,
@@ -70,6 +77,7 @@ class Control:
             ("POST", "tick"): self._answer_tick,
             ("GET", "usage"): self._answer_usage,
             ("GET", "functions"): self._answer_functions,
+            ("GET", "logs"): self._answer_logs,
         }
 
     async def answer(self, request: Request) -> Response:
@@ -78,6 +86,8 @@ class Control:
         if name == "health":
             said = {"status": "ok", "version": __version__, "services": dict(self._services())}
             return _said(said)
+        if request.path.startswith(PREFIXES):
+            return await self._downloads.answer(request)
         try:
             scope = self._check(request).scope
             call = self._calls.get((request.method, name))
@@ -115,6 +125,14 @@ class Control:
             return _said({"functions": [{"name": self._names.function(scope, said)}]})
         except NotFound:
             return _said({"functions": []})
+
+    async def _answer_logs(self, request: Request, scope: Scope) -> Response:
+        group = f"/aws/lambda/{self._names.function(scope, _given(request, 'function'))}"
+        try:
+            pattern = Pattern(_given(request, "filter"))
+        except Error as error:
+            raise Invalid(error.message) from None
+        return self._log_stream.answer(scope, group, _time(request, "since"), pattern)
 
     async def _answer_tick(self, request: Request, scope: Scope) -> Response:
         try:

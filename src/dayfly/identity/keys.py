@@ -95,6 +95,10 @@ class Issuer:
             return None
         return SecretKey(self._secret(token), token, content.expires_ms)
 
+    def seal(self, text: str) -> str:
+        """A hash of a text that nobody else can make, the same after a restart where the operator's key is."""
+        return self._seal(b"text", text.encode()).hex()
+
     def _secret(self, token: str) -> str:
         return base64.b64encode(self._seal(b"secret", token.encode())).decode()[:40]
 

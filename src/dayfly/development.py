@@ -23,7 +23,10 @@ from dayfly.app.resources.table import TABLE
 from dayfly.app.yaml import ApplicationError
 from dayfly.build import Builder
 from dayfly.errors import Error
+from dayfly.lookups import lookups
 from dayfly.record import stack_record
+from dayfly.runtime import Family
+from dayfly.runtime.sdk import absent_packages, ensure_node_packages, missing_packages
 
 if TYPE_CHECKING:
     from dayfly.cli.said import Voice
@@ -101,7 +104,8 @@ class Session:
             await stop.wait()
         finally:
             watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+            self._warming.cancel()
+            await asyncio.gather(watching, self._warming, return_exceptions=True)
         return 0
 
     # Applying
@@ -117,12 +121,32 @@ class Session:
             account=platform.settings.account,
             params=self._params,
             default_region=platform.settings.region,
+            doors=lookups(
+                account=platform.settings.account,
+                region=self._region or platform.settings.region,
+                call=platform.registry.call,
+                stacks=platform.stacks,
+            ),
             cache=platform.settings.cache,
         )
         builder = Builder(application, platform.settings.cache / "build", self._voice.progress)
         code = await builder.build()
+        await self._fetch_sdks(application, code)
         deployment = await self._deployer.deploy(application, code)
         return _Deployed(path, application, builder, code, deployment)
+
+    async def _fetch_sdks(self, application: Application, code: Mapping[str, Path]) -> None:
+        """Node code finds the SDK that AWS's runtime ships; fetched now, the first event need not wait for it."""
+        cache = self._platform.settings.cache
+        node = {
+            code[source.logical_id]
+            for source in application.code.values()
+            if source.logical_id in code and (source.kind == "layer" or source.runtime.startswith("nodejs"))
+        }
+        names = set[str]().union(*await asyncio.gather(*(asyncio.to_thread(missing_packages, one) for one in node)))
+        if lacking := absent_packages(names, cache=cache):
+            self._voice.progress(f"fetching {', '.join(sorted(lacking))}")
+            await ensure_node_packages(lacking, cache=cache)
 
     def _say_ready(self) -> None:
         self._face()
@@ -134,6 +158,13 @@ class Session:
             notes += [f"{name} is not ready: {why}" for name, why in one.builder.failures.items()]
         self._voice.ready(self.record, notes)
         self.ready.set()
+        self._warming = asyncio.gather(*(self._platform.pool.warm(family) for family in self._families()))
+
+    def _families(self) -> list[Family]:
+        """The languages of the functions, so that the first event meets a process that waits."""
+        runtimes = [source.runtime for one in self._deployed for source in one.application.code.values()]
+        wanted: list[tuple[str, Family]] = [("python", "python"), ("nodejs", "node")]
+        return [family for prefix, family in wanted if any(runtime.startswith(prefix) for runtime in runtimes)]
 
     def _face(self) -> None:
         """Give the first APIs the ports of their kind, and write the record."""

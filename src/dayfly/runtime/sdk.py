@@ -31,14 +31,36 @@ async def prepare_node_sdk(code_dir: Path, *, cache: Path) -> None:
 
 async def ensure_node_packages(names: Iterable[str], *, cache: Path) -> None:
     """Have packages in the cache. Where that is impossible it is said once; the function's own error follows."""
-    wanted = {name for name in names if not (cache / "node-sdk" / "node_modules" / name / "package.json").exists()}
+    wanted = absent_packages(names, cache=cache)
     if wanted:
         await asyncio.to_thread(_install, wanted, cache / "node-sdk")
 
 
+def absent_packages(names: Iterable[str], *, cache: Path) -> set[str]:
+    """Those that are not in the cache."""
+    return {name for name in names if not (cache / "node-sdk" / "node_modules" / name / "package.json").exists()}
+
+
 def missing_packages(code_dir: Path) -> set[str]:
-    """SDK packages mentioned in sources outside node_modules and not found in a node_modules on the way up."""
-    return {name for name in _mentioned(code_dir) if not (code_dir / "node_modules" / name / "package.json").exists()}
+    """SDK packages that the code in a directory (of a function or a layer) uses and that are not in it.
+
+    What sources outside node_modules mention, and what packages inside expect of whoever installs them.
+    """
+    folders = [folder for folder in (code_dir, code_dir / "nodejs") if folder.is_dir()]
+    names = {*_mentioned(code_dir), *(name for folder in folders for name in _expected(folder / "node_modules"))}
+    return {
+        name for name in names if not any((one / "node_modules" / name / "package.json").exists() for one in folders)
+    }
+
+
+def _expected(modules: Path) -> Iterator[str]:
+    """The SDK packages among the peer dependencies of installed packages."""
+    for manifest in (*modules.glob("[!.@]*/package.json"), *modules.glob("@*/*/package.json")):
+        try:
+            peers = json.loads(manifest.read_bytes()).get("peerDependencies") or {}
+        except (OSError, ValueError, AttributeError):
+            continue
+        yield from (name for name in peers if name == "aws-sdk" or name.startswith(("@aws-sdk/", "@smithy/")))
 
 
 def _mentioned(code_dir: Path) -> Iterator[str]:

@@ -2,62 +2,30 @@
 
 `client.py` asks a running platform; `show.py` is how results and errors look to a person. Heavy imports stand inside
 the commands, so that `dayfly --help` and the start of the platform stay quick.
+`tree.py` has all commands; a plain `dayfly up …` or `dayfly dev …` goes by `plain.py` past it, because reading the tree
+takes as long as starting the platform.
 """
 
 from __future__ import annotations
 
-import typer
-
-from dayfly import __version__
-from dayfly.cli import check, dev, doctor, invocations, invoke, logs, mail, reset, tick, up, usage
 from dayfly.errors import Error
-
-app = typer.Typer(
-    name="dayfly",
-    help="Runs serverless.yml and SAM applications for real: on a laptop with one command, on a server for good.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-)
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"dayfly {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    _: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version and stop."),
-) -> None:
-    """Runs serverless.yml and SAM applications for real."""
-
-
-for _name, _command in (
-    ("dev", dev.dev),
-    ("up", up.up),
-    ("check", check.check),
-    ("invoke", invoke.invoke),
-    ("logs", logs.logs),
-    ("invocations", invocations.invocations),
-    ("mail", mail.mail),
-    ("tick", tick.tick),
-    ("usage", usage.usage),
-    ("reset", reset.reset),
-    ("doctor", doctor.doctor),
-):
-    app.command(_name)(_command)
 
 
 def main() -> None:
     """Run the command line. What dayfly refuses is one sentence and exit status 2; no traceback reaches a person."""
-    from dayfly.cli.show import failed
+    import sys
+
+    from dayfly.cli import plain
 
     try:
+        if (call := plain.read(sys.argv[1:])) is not None:
+            raise SystemExit(call.run())
+        from dayfly.cli.tree import app
+
         app()
     except Error as error:
+        from dayfly.cli.show import failed
+
         failed(error.message)
         raise SystemExit(2) from None
     except KeyboardInterrupt:

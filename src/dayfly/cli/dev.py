@@ -39,13 +39,12 @@ def dev(
     from dayfly.cli import running
     from dayfly.cli.options import parameters
 
-    moved = 0 if port is not None else None  # ports that follow --port: free ones
     given = {
         "host": host,
         "port": port,
-        "http_port": http_port if http_port is not None else moved,
-        "websocket_port": websocket_port if websocket_port is not None else moved,
-        "lambda_port": lambda_port if lambda_port is not None else moved,
+        "http_port": http_port,
+        "websocket_port": websocket_port,
+        "lambda_port": lambda_port,
         "region": region,
         "account": account,
         "state": state and str(state),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,9 +26,9 @@ def run(
     params: Mapping[str, str] | None = None,
 ) -> int:
     """Run the platform until it is told to stop; the exit status."""
-    from dayfly.cli.said import JsonVoice, PersonVoice
-
-    voice = JsonVoice() if as_json else PersonVoice()
+    voice = _voice(as_json)
+    if mode == "dev" and given.get("port") is not None:
+        given = _FOLLOWING | {name: value for name, value in given.items() if value is not None}
     try:
         beside = _beside(paths)
         settings = table.read(mode, given, os.environ, beside)
@@ -45,6 +44,20 @@ def run(
         return 1
     finally:
         voice.close()
+
+
+_FOLLOWING = {"http_port": 0, "websocket_port": 0, "lambda_port": 0}
+"""Where `--port` is given the other ports are free ones, unless they are given too."""
+
+
+def _voice(as_json: bool) -> Any:
+    if as_json:
+        from dayfly.cli.said import JsonVoice
+
+        return JsonVoice()
+    from dayfly.cli.person import PersonVoice
+
+    return PersonVoice()
 
 
 async def _live(
@@ -113,9 +126,3 @@ def _beside(paths: Sequence[Path]) -> Path:
         return Path.cwd()
     first = paths[0].absolute()
     return first if first.is_dir() else first.parent
-
-
-def _log_to_stderr() -> None:
-    import logging
-
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")

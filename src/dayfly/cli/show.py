@@ -13,12 +13,16 @@ from rich.table import Table
 from rich.text import Text
 
 
+_PIPE_WIDTH = 240
+"""Of what is not a terminal: a table in a file need not fold."""
+
+
 def out() -> Console:
-    return Console(highlight=False)
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 
 
 def err() -> Console:
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _PIPE_WIDTH)
 
 
 def failed(sentence: str) -> None:

@@ -246,3 +246,16 @@ def test_what_cannot_be_understood_is_one_sentence_with_its_line(
 def test_where_nothing_is_one_sentence_says_so(tmp_path: Path) -> None:
     with pytest.raises(ApplicationError, match=r"no serverless\.yml and no template\.yaml"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize(("version", "refused"), [("2", False), (">=1.1.0 <2.0.0", False), ("^3.1.2", True)])
+def test_up_to_version_2_a_variable_without_a_value_is_empty(tmp_path: Path, version: str, refused: bool) -> None:
+    text = f"{HEAD}frameworkVersion: '{version}'\ncustom: {{a: 1}}\nfunctions:\n  f:\n    handler: a.b\n"
+    text += "    environment: {KEY: '${file(./secrets.json):KEY}', TOKEN: 'x${env:TOKEN}'}\n"
+    if refused:
+        with pytest.raises(ApplicationError, match="secrets.json does not exist"):
+            application(tmp_path, text)
+        return
+    found = application(tmp_path, text)
+    assert found.template["Resources"]["FLambdaFunction"]["Properties"]["Environment"]["Variables"]["TOKEN"] == "x"
+    assert sum("has no value" in item.what for item in found.items) == 2

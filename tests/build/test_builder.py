@@ -141,6 +141,30 @@ async def test_bundles_land_where_the_handler_names_them(tmp_path: Path) -> None
         assert option in said
 
 
+async def test_a_package_that_is_not_there_is_left_out_of_the_bundle(tmp_path: Path) -> None:
+    (tmp_path / "index.js").write_text("exports.h = () => require('sharp')")
+    tool = tmp_path / "tool"
+    # Stands in for esbuild: cannot find sharp unless it is told to leave it out.
+    tool.write_text(
+        f"#!{sys.executable}\nimport sys, pathlib\n"
+        "if '--external:sharp' not in sys.argv:\n"
+        "    sys.exit('[ERROR] Could not resolve \"sharp\"')\n"
+        "pathlib.Path('made').touch()\n"
+    )
+    tool.chmod(0o755)
+    await esbuild.bundle(tool, tmp_path, ["index"], {}, tmp_path / "out", what="F")
+    assert (tmp_path / "made").exists()
+
+
+async def test_a_file_of_the_application_that_is_not_there_fails_the_bundle(tmp_path: Path) -> None:
+    (tmp_path / "index.js").write_text("require('./gone')")
+    tool = tmp_path / "tool"
+    tool.write_text(f"#!{sys.executable}\nimport sys\nsys.exit('[ERROR] Could not resolve \"./gone\"')\n")
+    tool.chmod(0o755)
+    with pytest.raises(BuildFailed, match="gone"):
+        await esbuild.bundle(tool, tmp_path, ["index"], {}, tmp_path / "out", what="F")
+
+
 def test_the_settings_of_sam_become_esbuilds_options() -> None:
     settings: dict[str, Any] = {
         "Format": "esm", "Sourcemap": True, "Target": "es2022", "OutExtension": [".js=.mjs"],

@@ -278,8 +278,7 @@ async def test_settings_that_aws_refuses_are_refused(world, settings):
 @pytest.mark.parametrize(
     ("arn", "name"),
     [
-        ("arn:aws:kinesis:us-east-1:000000000000:stream/s", "Kinesis"),
-        ("arn:aws:dynamodb:us-east-1:000000000000:table/t/stream/s", "DynamoDB"),
+        ("arn:aws:mq:us-east-1:000000000000:broker:b", "MQ"),
         ("arn:aws:kafka:us-east-1:000000000000:cluster/c", "MSK"),
     ],
 )

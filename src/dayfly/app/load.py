@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -94,10 +95,14 @@ def _serverless(
     resolver.files.add(file)
     resolver.construct = construct_door(document)
     resolver.instance_id = "dayfly"
+    # Up to version 2, whose files still abound, the framework only warned of variables without a value.
+    resolver.lenient = re.match(r"[\s^~>=<v]*[12](\D|$)", str(document.get("frameworkVersion") or "")) is not None
     _decide(resolver, stage, region)
     report = Report()
     service = Service(resolver, file.parent, report)
     template = compile_service(service)
+    for why, mark in resolver.unset.items():
+        report.warning(why, mark)
     stack = name or service.provider.get("stackName") or f"{service.name}-{service.stage}"
     return Application(
         name=str(stack),

@@ -78,7 +78,7 @@ def resource_items(
 def summary(items: Iterable[Item]) -> list[str]:
     """A few lines for people: how many of each level, and what is unsupported."""
     items = list(items)
-    lines = [str(item) for item in items if item.level == "unsupported"]
+    lines = [str(item) for item in items if item.level in ("unsupported", "warning")]
     ignored = sum(item.level == "ignored" for item in items)
     if ignored:
         lines.append(f"{ignored} settings have no effect here (`dayfly check` lists them)")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import platform
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,8 @@ from dayfly.build.tools import BuildFailed, Say, digest, once, run
 _SUFFIXES = ("", ".ts", ".tsx", ".mts", ".js", ".mjs", ".cjs", ".jsx")
 _SUPPLIED = ("@aws-sdk/*", "@smithy/*", "aws-sdk")
 """What the runtime brings; not bundled, as SAM and serverless-esbuild do."""
+_LOADERS = {".node": "copy", ".graphql": "text", ".gql": "text", ".html": "text"}
+"""For files that bundlers' configurations commonly have loaders for; BuildProperties may say otherwise."""
 _VERSION = "0.25"
 
 
@@ -81,7 +84,22 @@ async def bundle(
     # A lone entry point would land at the top, but the handler's name has its folder in it.
     command.append(f"--outbase={settings.get('OutBase') or '.'}")
     environment = {"NODE_PATH": str(modules)} if modules else None
-    await run(command, directory=directory, what=f"bundling {what}", environment=environment)
+    try:
+        await run(command, directory=directory, what=f"bundling {what}", environment=environment)
+    except BuildFailed as failed:
+        left = _left_out(failed.said)
+        if not left:
+            raise
+        # Packages that are optional, or were not built for this machine: only what loads them needs to fail.
+        outside = [f"--external:{name}" for name in left]
+        await run([*command, *outside], directory=directory, what=f"bundling {what}", environment=environment)
+
+
+def _left_out(said: str) -> list[str]:
+    """Packages and native modules that are not there; none where one of the application's own files is missing."""
+    names = list(dict.fromkeys(re.findall(r'Could not resolve "([^"]+)"', said)))
+    own = [name for name in names if name.startswith((".", "/")) and not name.endswith(".node")]
+    return [] if own else names
 
 
 def arguments(settings: Mapping[str, Any], output: Path) -> list[str]:
@@ -93,7 +111,9 @@ def arguments(settings: Mapping[str, Any], output: Path) -> list[str]:
         f"--outdir={output}",
         f"--format={form}",
         "--log-level=warning",
+        "--log-limit=0",
         "--allow-overwrite",
+        *(f"--loader:{suffix}={loader}" for suffix, loader in _LOADERS.items()),
     ]
     made.append(f"--target={settings.get('Target') or 'node20'}")
     if settings.get("Minify") in (True, "true"):

@@ -18,7 +18,9 @@ _LINES = 6
 
 
 class BuildFailed(Error):
-    """Code could not be made ready."""
+    """Code could not be made ready. `said` is all that the tool said."""
+
+    said: str = ""
 
 
 async def run(
@@ -43,8 +45,11 @@ async def run(
         await process.wait()
         raise
     if process.returncode:
-        lines = [line.strip() for line in said.decode(errors="replace").splitlines() if line.strip()]
-        raise BuildFailed(f"{what} failed: {' | '.join(lines[-_LINES:]) or f'exit status {process.returncode}'}")
+        text = said.decode(errors="replace")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        failed = BuildFailed(f"{what} failed: {' | '.join(lines[-_LINES:]) or f'exit status {process.returncode}'}")
+        failed.said = text
+        raise failed
 
 
 async def once(cache: Path, key: str, fill: Callable[[Path], Awaitable[None]]) -> Path:

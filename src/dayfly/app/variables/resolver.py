@@ -40,6 +40,9 @@ class Resolver:
         self.files: set[Path] = set()
         self.construct: Callable[[str], Any] = lambda _: MISSING
         self.instance_id = "dayfly"
+        self.lenient = False
+        """As versions 1 and 2 of the framework: what has no value is left empty and told in `unset`."""
+        self.unset: dict[str, Mark | None] = {}
         self.environment: dict[str, str] = dict(options.environment)
         self._done: dict[int, tuple[Any, Any]] = {}
         self._open: list[tuple[str, int]] = []
@@ -155,10 +158,13 @@ class Resolver:
                 and source.address in (("stage",), ("region",))
             ):
                 return getattr(self.options, str(source.address[0]))
-        raise ApplicationError.at(
-            f"{variable.text} at {place.path!r} has no value: {failure or 'nothing is there and no fallback is given'}",
-            place.mark,
+        why = (
+            f"{variable.text} at {place.path!r} has no value: {failure or 'nothing is there and no fallback is given'}"
         )
+        if self.lenient:
+            self.unset[why] = place.mark
+            return None
+        raise ApplicationError.at(why, place.mark)
 
 
 def source_may_nest(source: Any) -> bool:

@@ -69,7 +69,8 @@ class JsonVoice:
         self._lines.add({"event": "invocation", **one})
 
     def printed(self, function: str, line: str) -> None:
-        pass  # in CloudWatch Logs, where programs ask for it
+        if not line.startswith(_PLATFORM_LINES):
+            self._lines.add(Text.assemble((f"{function} ", "dim magenta"), line))
 
     def reload(self, what: Mapping[str, Any]) -> None:
         self._lines.add({"event": "reload", **what}, needed=True)

@@ -69,8 +69,7 @@ class JsonVoice:
         self._lines.add({"event": "invocation", **one})
 
     def printed(self, function: str, line: str) -> None:
-        if not line.startswith(_PLATFORM_LINES):
-            self._lines.add(Text.assemble((f"{function} ", "dim magenta"), line))
+        pass  # in CloudWatch Logs, where programs ask for it
 
     def reload(self, what: Mapping[str, Any]) -> None:
         self._lines.add({"event": "reload", **what}, needed=True)

@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-
 _PIPE_WIDTH = 240
 """Of what is not a terminal: a table in a file need not fold."""
 

@@ -146,6 +146,7 @@ def test_the_filter_is_known_for_both_machines():
 
 def test_a_server_name_gets_a_certificate_that_clients_trust(tmp_path):
     authority = Authority(directory=tmp_path, clock=SystemClock())
+    authority.prepare()
     assert (tmp_path / "ca.key").stat().st_mode & 0o777 == 0o600
     trusting = ssl.create_default_context(cafile=str(authority.bundle))
     for name in ("sqs.eu-west-1.amazonaws.com", "localhost"):

@@ -37,6 +37,7 @@ async def test_https_to_aws_host_names_is_answered_by_the_platform(tmp_path, iso
         writer.close()
 
     authority = Authority(directory=tmp_path / "tls", clock=SystemClock())
+    authority.prepare()
     server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=authority.server_context())
     port = server.sockets[0].getsockname()[1]
     trusted = (authority.certificate, authority.bundle)

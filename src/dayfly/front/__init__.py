@@ -4,12 +4,12 @@ Nouns: a `Listener` owns ports and connections; a `Connection` is one client spe
 `asyncio.Protocol` with httptools; a *socket* is a connection that became a WebSocket and is framed by picows; the
 `Router` says which part of the platform a request is for. Data flows listener -> connection -> `answer(request)`,
 where `answer` is usually `Router.answer`. Start reading with `messages.py`, then `listener.py`, `connection.py`,
-`websocket.py`, `routing.py`.
+`upgrade.py`, `websocket.py`, `routing.py`.
 """
 
 from dayfly.front.limits import Limits
 from dayfly.front.listener import Listener, PortTaken
 from dayfly.front.messages import Answer, Request, Response
-from dayfly.front.websocket import Socket, Upgrade, WebSocketHandler
+from dayfly.front.upgrade import Upgrade, WebSocketHandler
 
-__all__ = ["Answer", "Limits", "Listener", "PortTaken", "Request", "Response", "Socket", "Upgrade", "WebSocketHandler"]
+__all__ = ["Answer", "Limits", "Listener", "PortTaken", "Request", "Response", "Upgrade", "WebSocketHandler"]

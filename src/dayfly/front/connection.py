@@ -20,7 +20,7 @@ import httptools
 from dayfly.front.head import bodiless, write_head
 from dayfly.front.limits import Limits
 from dayfly.front.messages import Answer, Headers, Request, Response
-from dayfly.front.websocket import Upgrade, open_socket, websocket_wanted
+from dayfly.front.upgrade import Upgrade, websocket_wanted
 
 if TYPE_CHECKING:
     from dayfly.front.listener import Listener
@@ -437,5 +437,7 @@ class Connection(asyncio.Protocol):
         if self._transport.is_closing():
             verdict.closed(1006, "")
             return
+        from dayfly.front.websocket import open_socket
+
         self._listener.connections.discard(self)
         open_socket(self._transport, request, verdict, rest, self._limits, self._listener.sockets)

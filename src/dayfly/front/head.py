@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from email.utils import formatdate
 from http import HTTPStatus
 
 from dayfly.front.messages import Headers
@@ -11,6 +10,8 @@ from dayfly.front.messages import Headers
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 # Framing is this module's own business: an answer's idea of it is dropped, so that it can never contradict the body.
 _FRAMING = frozenset({"content-length", "transfer-encoding", "connection", "keep-alive", "upgrade"})
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _BODILESS = frozenset({204, 304})
 _date_second = 0
 _date_line = ""
@@ -21,7 +22,9 @@ def _date() -> str:
     second = int(time.time())
     if second != _date_second:
         _date_second = second
-        _date_line = f"date: {formatdate(second, usegmt=True)}\r\n"
+        t = time.gmtime(second)  # email.utils can write this too, but takes long to import
+        day = f"{_DAYS[t.tm_wday]}, {t.tm_mday:02d} {_MONTHS[t.tm_mon - 1]} {t.tm_year}"
+        _date_line = f"date: {day} {t.tm_hour:02d}:{t.tm_min:02d}:{t.tm_sec:02d} GMT\r\n"
     return _date_line
 
 

@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import ssl
+import socket
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dayfly.errors import Error
 from dayfly.front.connection import Connection
 from dayfly.front.limits import Limits
 from dayfly.front.messages import Answer
-from dayfly.front.websocket import Socket, Upgrade
+from dayfly.front.upgrade import Upgrade
+
+if TYPE_CHECKING:
+    import ssl
+
+    from dayfly.front.websocket import Socket
 
 _SWEEP_S = 1.0
 
@@ -40,6 +46,8 @@ class Listener:
         self.now = 0.0
         """The loop's time at the last sweep: exact enough for time-outs, and free."""
         self._servers: list[asyncio.Server] = []
+        self._unready: list[socket.socket] = []
+        self._tls: asyncio.Task[None] | None = None
         self._sweeper: asyncio.TimerHandle | None = None
         self.loop: asyncio.AbstractEventLoop = None  # type: ignore[assignment]
 
@@ -73,23 +81,52 @@ class Listener:
             self._sweeper = self.loop.call_later(_SWEEP_S, self._sweep)
         return bound[0]
 
+    async def start_tls(
+        self, taken: socket.socket, answer: Answer, *, upgrade: Upgrade | None, context: Callable[[], ssl.SSLContext]
+    ) -> None:
+        """Listen with TLS on a bound socket. `context` is called, in a thread, once somebody connects: making
+        certificates takes long, and many platforms never need one.
+        """
+        loop = self.loop = asyncio.get_running_loop()
+        taken.setblocking(False)
+        taken.listen(1024)
+
+        async def serve() -> None:
+            made = await asyncio.to_thread(context)
+            port = int(taken.getsockname()[1])
+            server = await loop.create_server(
+                lambda: Connection(self, answer, upgrade, port, "https"), sock=taken, ssl=made, backlog=1024
+            )
+            self._servers.append(server)
+            if self.stopping:
+                server.close()
+
+        def connected() -> None:
+            loop.remove_reader(taken)
+            self._tls = loop.create_task(serve(), name="first TLS connection")
+
+        loop.add_reader(taken, connected)
+        self._unready.append(taken)
+
     async def stop(self, deadline_s: float = 10.0) -> None:
         """Accept nothing more, finish what is being answered, abort what is not done in time."""
         self.stopping = True
+        for waiting in self._unready:
+            self.loop.remove_reader(waiting)
         for server in self._servers:
             server.close()
         for connection in list(self.connections):
             connection.stop()
-        for socket in list(self.sockets):
-            socket.close(1001, "going away")
+        for open_one in list(self.sockets):
+            open_one.close(1001, "going away")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(deadline_s):
                 while self.connections or self.sockets:  # noqa: ASYNC110 - happens once, at the end
                     await asyncio.sleep(0.01)
         for connection in list(self.connections):
             connection.abort()
-        for socket in list(self.sockets):
-            socket.abort()
+        for open_one in list(self.sockets):
+            open_one.abort()
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None
@@ -106,8 +143,22 @@ class Listener:
         self._sweeper = self.loop.call_later(_SWEEP_S, self._sweep)
 
     def __repr__(self) -> str:
-        ports: list[Any] = [socket.getsockname()[1] for server in self._servers for socket in server.sockets]
+        ports: list[Any] = [one.getsockname()[1] for server in self._servers for one in server.sockets]
         return f"<Listener on {ports} with {len(self.connections)} connections, {len(self.sockets)} sockets>"
+
+
+def bound(host: str, port: int = 0) -> socket.socket:
+    """A socket that has the port, nobody listening on it yet. Raises PortTaken."""
+    found = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((host, port))
+    except OSError as error:
+        found.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortTaken(host, port) from error
+        raise
+    return found
 
 
 def _listening_process(port: int) -> tuple[int, str] | None:

@@ -22,7 +22,7 @@ from urllib.parse import unquote
 import msgspec
 
 from dayfly.front.messages import Answer, Request, Response
-from dayfly.front.websocket import WebSocketHandler, handshake_fault
+from dayfly.front.upgrade import WebSocketHandler, handshake_fault
 
 _HOST = re.compile(r"^(?P<id>[a-z0-9]+)\.(?P<kind>execute-api|lambda-url)\.", re.IGNORECASE)
 _PATH = re.compile(r"^/_aws/execute-api/(?P<api>[^/]+)/(?P<stage>[^/]+)(?P<path>/.*)?$")

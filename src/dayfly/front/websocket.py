@@ -10,19 +10,16 @@ Limits as https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.ht
 
 from __future__ import annotations
 
-import base64
-import binascii
-import contextlib
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any
 
 from multidict import CIMultiDict
 from picows import WSCloseCode, WSListener, WSMsgType, WSUpgradeResponse, WSUpgradeResponseWithListener
 from picows.picows import WSProtocol  # type: ignore[attr-defined]
 
 from dayfly.front.limits import Limits
-from dayfly.front.messages import Headers, Request, Response
+from dayfly.front.messages import Headers, Request
+from dayfly.front.upgrade import WebSocketHandler
 
 log = logging.getLogger(__name__)
 # picows tells of every connection at level INFO: that is what our own lines are for.
@@ -30,26 +27,6 @@ _quiet = logging.getLogger("dayfly.front.picows")
 _quiet.setLevel(logging.ERROR)
 _NO_CODE = 1005  # RFC 6455: the client's close frame had no status
 _ABNORMAL = 1006  # RFC 6455: the connection was lost without a close frame
-
-
-class WebSocketHandler(Protocol):
-    """What happens on one socket. All calls come from the event loop and must not block."""
-
-    subprotocol: str | None
-    """The answer's Sec-WebSocket-Protocol, None for none."""
-
-    def opened(self, socket: Socket) -> None:
-        """The handshake is out; messages may be sent."""
-
-    def received(self, message: str | bytes) -> None:
-        """One whole message: text as str, binary as bytes."""
-
-    def closed(self, code: int, reason: str) -> None:
-        """The socket is gone. Called exactly once, also for one that never opened (then with 1006)."""
-
-
-Upgrade = Callable[[Request], Awaitable[Response | WebSocketHandler]]
-"""Whether a WebSocket may open: a handler for it, or the answer that refuses it."""
 
 
 class Socket:
@@ -173,22 +150,6 @@ class _Frames(WSListener):
 
     def resume_writing(self) -> None:
         """See pause_writing."""
-
-
-def websocket_wanted(request: Request) -> bool:
-    return request.header("upgrade").lower() == "websocket"
-
-
-def handshake_fault(request: Request) -> str | None:
-    """Why this upgrade request is not a WebSocket handshake (RFC 6455, section 4.2.1), or None."""
-    if request.method != "GET":
-        return "A WebSocket is opened with GET."
-    if request.header("sec-websocket-version") != "13":
-        return "Sec-WebSocket-Version must be 13."
-    with contextlib.suppress(binascii.Error, ValueError):
-        if len(base64.b64decode(request.header("sec-websocket-key"), validate=True)) == 16:
-            return None
-    return "Sec-WebSocket-Key must be 16 bytes in base64."
 
 
 def open_socket(

@@ -8,18 +8,17 @@ from __future__ import annotations
 import asyncio
 import binascii
 from base64 import urlsafe_b64decode
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
-from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
 
 from dayfly.errors import Error
 from dayfly.gateways.outgoing import BackendFailed, fetch
 
-_HASHES: dict[str, type[HashAlgorithm]] = {"RS256": SHA256, "RS384": SHA384, "RS512": SHA512}
+if TYPE_CHECKING:  # imported for the first token: it takes long, and few platforms have a JWT authorizer
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+_ALGORITHMS = frozenset({"RS256", "RS384", "RS512"})
 _KEYS_S = 300
 _FETCH_S = 1.5  # AWS gives an issuer 1,500 ms
 
@@ -57,16 +56,13 @@ class Keys:
         if len(parts) != 3:
             raise JwtRefused("the token has not three parts")
         header, claims = _document(parts[0]), _document(parts[1])
-        algorithm = _HASHES.get(str(header.get("alg")))
-        if algorithm is None:
+        algorithm = str(header.get("alg"))
+        if algorithm not in _ALGORITHMS:
             raise JwtRefused(f"algorithm {header.get('alg')} is not supported")
         key = (await self._of(issuer, now_s)).get(str(header.get("kid")))
         if key is None:
             raise JwtRefused("the token is signed by an unknown key")
-        try:
-            key.verify(_bytes(parts[2]), f"{parts[0]}.{parts[1]}".encode(), PKCS1v15(), algorithm())
-        except InvalidSignature as error:
-            raise JwtRefused("the signature does not hold") from error
+        _verify(key, algorithm, _bytes(parts[2]), f"{parts[0]}.{parts[1]}".encode())
         _check(claims, issuer, audience, now_s)
         return claims
 
@@ -82,7 +78,21 @@ class Keys:
         return keys
 
 
+def _verify(key: RSAPublicKey, algorithm: str, signature: bytes, text: bytes) -> None:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+
+    digests = {"RS256": hashes.SHA256(), "RS384": hashes.SHA384(), "RS512": hashes.SHA512()}
+    try:
+        key.verify(signature, text, PKCS1v15(), digests[algorithm])
+    except InvalidSignature as error:
+        raise JwtRefused("the signature does not hold") from error
+
+
 def _public(key: dict[str, Any]) -> RSAPublicKey:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
+
     exponent, modulus = (int.from_bytes(_bytes(str(key[name])), "big") for name in ("e", "n"))
     return RSAPublicNumbers(exponent, modulus).public_key()
 

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from email.errors import HeaderParseError
-from email.header import decode_header, make_header
-from email.utils import getaddresses
 
 from dayfly.mail.errors import InvalidAddress
 
@@ -21,6 +18,9 @@ _DOMAIN_ILLEGAL = re.compile(r"[^A-Za-z0-9.\-\[\]:]")
 
 def decoded(text: str) -> str:
     """Header text with its encoded words read; as it stands where they cannot be."""
+    from email.errors import HeaderParseError
+    from email.header import decode_header, make_header
+
     try:
         return str(make_header(decode_header(text)))
     except (HeaderParseError, LookupError, UnicodeError, ValueError):
@@ -60,6 +60,8 @@ def check(address: str) -> str:
 
 def listed(headers: Iterable[str]) -> list[str]:
     """The addresses in headers such as `To`, each as `Name <a@b>` or `a@b`, names decoded."""
+    from email.utils import getaddresses
+
     found = []
     for name, address in getaddresses([decoded_folds(header) for header in headers]):
         if address:

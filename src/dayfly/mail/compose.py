@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from email.errors import HeaderParseError
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime, parseaddr
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from dayfly.mail.addresses import check, decoded
 from dayfly.mail.errors import InvalidAddress, InvalidMail
+
+if TYPE_CHECKING:  # the standard library's email package takes long to import: only where a mail is handled
+    from email.headerregistry import Address
+    from email.message import EmailMessage
 
 _BREAKS = re.compile(r"[\r\n]")
 
@@ -55,6 +55,10 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
 
 def compose(letter: Letter, message_id: str, at_ms: int) -> bytes:
     """The mail as MIME with CRLF line ends; blind recipients are not in it. Raises InvalidMail, InvalidAddress."""
+    from email.message import EmailMessage
+    from email.policy import SMTP
+    from email.utils import format_datetime
+
     mail = EmailMessage(policy=SMTP)
     mail["From"] = _address(letter.sender)
     for name, addresses in (("To", letter.to), ("Cc", letter.cc), ("Reply-To", letter.reply_to)):
@@ -98,6 +102,10 @@ def _fill(mail: EmailMessage, letter: Letter) -> None:
 
 
 def _address(text: str) -> Address:
+    from email.errors import HeaderParseError
+    from email.headerregistry import Address
+    from email.utils import parseaddr
+
     bare = check(text)
     name = decoded(parseaddr(text)[0])
     try:

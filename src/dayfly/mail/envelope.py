@@ -6,8 +6,6 @@ https://docs.aws.amazon.com/ses/latest/APIReference/API_SendRawEmail.html
 from __future__ import annotations
 
 import re
-from email.parser import BytesHeaderParser
-from email.policy import compat32
 
 import msgspec
 
@@ -33,6 +31,9 @@ def read(raw: bytes, source: str = "", destinations: tuple[str, ...] = ()) -> En
     """Who and whom. `source` and `destinations`, where given, rule over the headers. Raises InvalidMail,
     InvalidAddress.
     """
+    from email.parser import BytesHeaderParser
+    from email.policy import compat32
+
     headers = BytesHeaderParser(policy=compat32).parsebytes(raw)
 
     def every(name: str) -> list[str]:

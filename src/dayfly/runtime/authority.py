@@ -10,29 +10,47 @@ import datetime
 import ipaddress
 import os
 import ssl
+import threading
 from pathlib import Path
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from typing import TYPE_CHECKING
 
 from dayfly.clock import Clock
+
+if TYPE_CHECKING:  # takes long to import, and many platforms never mint a certificate: imported where one is
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric import ec
 
 _YEAR = datetime.timedelta(days=365)
 _SLACK = datetime.timedelta(days=2)
 
 
 class Authority:
-    """`directory` holds `ca.key`, `ca.pem` (ours alone), `bundle.pem` (all roots) and a certificate per name."""
+    """`directory` holds `ca.key`, `ca.pem` (ours alone), `bundle.pem` (all roots) and a certificate per name.
+
+    They are made by `prepare`, which may run in a thread; the paths are known before.
+    """
 
     def __init__(self, *, directory: Path, clock: Clock) -> None:
         self._directory = directory
         self._clock = clock
         self._contexts: dict[str, ssl.SSLContext] = {}
-        directory.mkdir(parents=True, exist_ok=True)
-        self._key, self._certificate = self._load_or_make()
-        self._write_bundle()
+        self._making = threading.Lock()
+        self._root: tuple[ec.EllipticCurvePrivateKey, x509.Certificate] | None = None
+
+    def prepare(self) -> None:
+        """Make or read the root, and write the files. Takes some ten milliseconds; may be called again."""
+        with self._making:
+            if self._root is None:
+                self._directory.mkdir(parents=True, exist_ok=True)
+                root = self._load_or_make()
+                self._write_bundle()
+                self._root = root
+
+    @property
+    def _signing(self) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+        self.prepare()
+        assert self._root is not None
+        return self._root
 
     @property
     def certificate(self) -> Path:
@@ -45,7 +63,7 @@ class Authority:
         return self._directory / "bundle.pem"
 
     def server_context(self) -> ssl.SSLContext:
-        """A context for a listener: it answers each server name with a certificate of that name."""
+        """A context for a listener: it answers each server name with a certificate of that name. Prepares."""
         context = self._context("localhost")
         context.sni_callback = self._choose
         return context
@@ -74,6 +92,11 @@ class Authority:
         return datetime.datetime.fromtimestamp(self._clock.now_ms() / 1000, datetime.UTC)
 
     def _load_or_make(self) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+        from cryptography.x509.oid import NameOID
+
         key_path = self._directory / "ca.key"
         if key_path.exists() and self.certificate.exists():
             key = serialization.load_pem_private_key(key_path.read_bytes(), None)
@@ -113,6 +136,12 @@ class Authority:
             or name.startswith(".")
         ):
             raise ValueError(f"{name!r} is not a host name")
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+        from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+        root_key, root = self._signing
         path = self._directory / f"name-{name}.pem"
         if path.exists():
             known = x509.load_pem_x509_certificate(path.read_bytes())
@@ -125,7 +154,7 @@ class Authority:
         certificate = (
             x509.CertificateBuilder()
             .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])]))
-            .issuer_name(self._certificate.subject)
+            .issuer_name(root.subject)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(self._now() - _SLACK)
@@ -133,8 +162,8 @@ class Authority:
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
-            .sign(self._key, hashes.SHA256())
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()), critical=False)
+            .sign(root_key, hashes.SHA256())
         )
         _write_private(path, certificate.public_bytes(serialization.Encoding.PEM) + _key_bytes(key))
         return path
@@ -155,6 +184,8 @@ class Authority:
 
 
 def _key_bytes(key: ec.EllipticCurvePrivateKey) -> bytes:
+    from cryptography.hazmat.primitives import serialization
+
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

@@ -15,7 +15,7 @@ import os
 import socket
 import sys
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -74,6 +74,7 @@ class Launcher:
         seats: dict[Family, int] | None = None,
         visible: Sequence[Path] = (),
         ca_bundle: Path | None = None,
+        before: Callable[[], None] | None = None,
     ) -> None:
         self._directory = directory.absolute()
         self._cache = cache.absolute()
@@ -82,6 +83,7 @@ class Launcher:
         self._wanted = {"python": 0, "node": 0, "provided": 0} | (_SEATS if seats is None else seats)
         self._visible = [str(path.absolute()) for path in visible]
         self._ca_bundle = ca_bundle
+        self._before = before
         self._zygotes: dict[str, asyncio.Task[Zygote]] = {}
         self._seats: dict[Family, deque[Seat]] = {"python": deque(), "node": deque(), "provided": deque()}
         self._used: set[Family] = set()
@@ -229,6 +231,8 @@ class Launcher:
         return await asyncio.shield(task)
 
     async def _start_zygote(self, kind: str) -> Zygote:
+        if self._before is not None:
+            await asyncio.to_thread(self._before)
         if kind == "bare":
             await asyncio.to_thread(names.node_binary)
         try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ class Pool:
 
     `directory` is scratch space of this process, `cache` may be shared and kept. `visible` are paths that environments
     see, read-only, at their own place (certificates); `ca_bundle` is one that Node trusts besides its own.
+    `before` is called once, in a thread, before the first process is started: it makes what is `visible`.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Pool:
         seats: Mapping[Family, int] | None = None,
         visible: Sequence[Path] = (),
         ca_bundle: Path | None = None,
+        before: Callable[[], None] | None = None,
     ) -> None:
         self._clock = clock
         self._ids = ids
@@ -79,6 +81,7 @@ class Pool:
             seats=dict(seats) if seats is not None else None,
             visible=visible,
             ca_bundle=ca_bundle,
+            before=before,
         )
         self._specs: dict[str, Spec] = {}
         self._groups: dict[Environment, Sequence[str]] = {}

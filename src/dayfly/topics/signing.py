@@ -8,12 +8,10 @@ from __future__ import annotations
 import base64
 import datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.x509.oid import NameOID
+if TYPE_CHECKING:  # imported when a key is first needed: it takes long, and few topics have HTTP subscribers
+    from cryptography.hazmat.primitives.asymmetric import rsa
 
 _NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
 _CONFIRMATION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
@@ -27,11 +25,17 @@ class Signer:
 
     @cached_property
     def _key(self) -> rsa.RSAPrivateKey:
+        from cryptography.hazmat.primitives.asymmetric import rsa
+
         return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
     @cached_property
     def certificate(self) -> bytes:
         """PEM."""
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.x509.oid import NameOID
+
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.amazonaws.com")])
         start = datetime.datetime.fromtimestamp(self._now_ms / 1000, datetime.UTC)
         certificate = (
@@ -48,6 +52,9 @@ class Signer:
 
     def sign(self, document: dict[str, Any], version: str) -> dict[str, Any]:
         """The document with its signature; version "1" is SHA1, "2" SHA256."""
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric import padding
+
         names = _NOTIFICATION if document["Type"] == "Notification" else _CONFIRMATION
         text = "".join(f"{name}\n{document[name]}\n" for name in names if document.get(name) is not None)
         digest: hashes.HashAlgorithm = hashes.SHA256() if version == "2" else hashes.SHA1()

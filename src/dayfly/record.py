@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dayfly.server import Platform
 
 _APIS = ("AWS::ApiGateway::RestApi", "AWS::ApiGatewayV2::Api")
+_STAGES = ("AWS::ApiGateway::Stage", "AWS::ApiGatewayV2::Stage")
 
 
 def stack_record(platform: Platform, application: Application, stack: Stack) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def _functions(stack: Stack, resources: dict[str, Resource]) -> Iterator[tuple[s
 def _apis(platform: Platform, application: Application, resources: dict[str, Resource]) -> Iterator[dict[str, Any]]:
     for resource in resources.values():
         if resource.type in _APIS and (api := platform.gateways.apis.get(resource.physical_id)):
-            for stage in _stages(api, application.stage):
+            for stage in _stages(api, application.stage, resources):
                 yield {
                     "kind": api.kind,
                     "id": api.id,
@@ -62,9 +63,13 @@ def _apis(platform: Platform, application: Application, resources: dict[str, Res
             }
 
 
-def _stages(api: Api, own: str) -> list[Stage]:
-    """The application's own stage first."""
-    return sorted(api.stages.values(), key=lambda stage: (stage.name not in (own, "$default"), stage.created_s))
+def _stages(api: Api, own: str, resources: dict[str, Resource]) -> list[Stage]:
+    """The application's own stage first; last what came with a deployment, as SAM's stage `Stage` does."""
+    declared = {str(one.properties.get("StageName")) for one in resources.values() if one.type in _STAGES}
+    return sorted(
+        api.stages.values(),
+        key=lambda stage: (stage.name not in (own, "$default"), stage.name not in declared, stage.created_s),
+    )
 
 
 def _url(platform: Platform, api: Api, stage: Stage) -> str:

@@ -45,6 +45,7 @@ from dayfly.queues import Queues
 from dayfly.runtime.authority import Authority
 from dayfly.runtime.pool import Pool
 from dayfly.schedules import Schedules
+from dayfly.service_calls import ServiceCalls
 from dayfly.services import apis
 from dayfly.settings import Settings
 from dayfly.stacks import Stacks
@@ -137,6 +138,7 @@ class Platform:
             **kept,
             functions=self.functions,
             call=self.registry.call,
+            ask=ServiceCalls(self.registry, self.companions).ask,
             verify=self.doors.verify,
             endpoint=self.endpoint,
             count=self.meter.counted,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-from dayfly.gateways.traffic import Incoming
+import msgspec
+
+from dayfly.gateways.traffic import Headers, Incoming, Reply
 from dayfly.identity import Caller, Scope
 
 
@@ -44,3 +46,22 @@ Verify = Callable[[Incoming], "Caller | Awaitable[Caller]"]
 """Who signed this request; raises errors.Error for a signature that does not hold."""
 Count = Callable[[Scope, str, str, str], object]
 """Meters one event: scope, kind, name, metric."""
+
+
+class ServiceCall(msgspec.Struct, frozen=True, kw_only=True):
+    """A request to an AWS service as an `AWS` integration makes it."""
+
+    region: str
+    service: str
+    """As in the service's host name, e.g. `states`."""
+    action: str
+    """The operation to put into the request; empty where `path`, headers and body say it."""
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: Headers
+    body: bytes
+
+
+Ask = Callable[[Caller, ServiceCall], Awaitable[Reply]]
+"""One AWS request in a caller's name, in the service's own protocol."""

@@ -12,7 +12,7 @@ from dayfly.clock import Clock
 from dayfly.errors import Unsupported
 from dayfly.gateways.authorize import Authorizers
 from dayfly.gateways.cors import is_preflight, preflight, with_cors
-from dayfly.gateways.doors import Call, Count, Functions, Verify
+from dayfly.gateways.doors import Ask, Call, Count, Functions, Verify
 from dayfly.gateways.integrations import Integrations
 from dayfly.gateways.model import Api, ApiKey, ApiNotFound, Domain, Stage, UsagePlan
 from dayfly.gateways.moment import Moment
@@ -30,7 +30,8 @@ _pack = msgspec.msgpack.Encoder().encode
 class Gateways:
     """State: APIs, keys, usage plans, domains (stored); compiled stages and open sockets (in memory).
 
-    `functions` invokes and resolves function URLs; `call` is the in-process door to AWS operations; `verify` says who
+    `functions` invokes and resolves function URLs; `call` is the in-process door to AWS operations, `ask` that
+    to AWS requests in a service's own protocol; `verify` says who
     signed a request; `endpoint` is the platform's own URL; `count` meters requests.
     """
 
@@ -42,6 +43,7 @@ class Gateways:
         ids: Ids,
         functions: Functions,
         call: Call,
+        ask: Ask | None = None,
         verify: Verify | None = None,
         endpoint: str = "http://127.0.0.1:4566",
         count: Count | None = None,
@@ -57,7 +59,7 @@ class Gateways:
         self.domains: dict[tuple[str, str], dict[str, Domain]] = {}
         self._plans: dict[tuple[str, str], tuple[Api, Plan]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
-        self.integrations = Integrations(functions, call)
+        self.integrations = Integrations(functions, call, ask)
         self.authorizers = Authorizers(functions, verify)
         self.sockets = Sockets(self, clock)
         self._urls = UrlAnswers(functions, clock, ids, verify)

@@ -8,16 +8,16 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 from __future__ import annotations
 
 import asyncio
-import re
+from html import escape
 from typing import Any
-from xml.sax.saxutils import escape
 
 import msgspec
 
 from dayfly.errors import Error, Unsupported
 from dayfly.functions.errors import TooManyRequests
-from dayfly.gateways.doors import Call, Functions, Outcome
+from dayfly.gateways.doors import Ask, Call, Functions, Outcome
 from dayfly.gateways.events import event_v1, event_v2
+from dayfly.gateways.mapped import Mapped
 from dayfly.gateways.mapping import evaluate
 from dayfly.gateways.moment import Moment
 from dayfly.gateways.outgoing import BackendFailed, fetch
@@ -28,7 +28,6 @@ from dayfly.identity import Caller
 
 _encode = msgspec.json.Encoder().encode
 MAX_BYTES = 10 * 1024 * 1024
-_STATUS_CODE = re.compile(r"[\"']?statusCode[\"']?\s*:\s*[\"']?(\d{3})")
 _XMLNS = "http://queue.amazonaws.com/doc/2012-11-05/"
 # subtype: service, operation, members that are numbers or JSON documents, members that are renamed
 _SERVICES: dict[str, tuple[str, str]] = {
@@ -58,9 +57,10 @@ def timed_out(moment: Moment) -> Reply:
 
 
 class Integrations:
-    def __init__(self, functions: Functions, call: Call) -> None:
+    def __init__(self, functions: Functions, call: Call, ask: Ask | None = None) -> None:
         self._functions = functions
         self._call = call
+        self.mapped = Mapped(functions, call, ask)
 
     async def run(self, step: Step, moment: Moment) -> Reply:
         target = step.target
@@ -72,8 +72,8 @@ class Integrations:
                 return await self._function(step, target, moment)
             case "http":
                 return await self._http(target, moment)
-            case "mock":
-                return mock(target, moment)
+            case "mapped":
+                return await self.mapped.run(target, moment)
             case "service":
                 return await self._service(target, moment)
             case "none":
@@ -199,64 +199,8 @@ def _xml(members: dict[str, Any]) -> str:
         if isinstance(value, dict):
             single = "Attribute" if name == "Attributes" else "MessageAttribute"
             for key, held in value.items():
-                inner = _xml(held) if isinstance(held, dict) else escape(str(held))
-                texts.append(f"<{single}><Name>{escape(key)}</Name><Value>{inner}</Value></{single}>")
+                inner = _xml(held) if isinstance(held, dict) else escape(str(held), quote=False)
+                texts.append(f"<{single}><Name>{escape(key, quote=False)}</Name><Value>{inner}</Value></{single}>")
         else:
-            texts.append(f"<{name}>{escape(str(value))}</{name}>")
+            texts.append(f"<{name}>{escape(str(value), quote=False)}</{name}>")
     return "".join(texts)
-
-
-def mock(target: Target, moment: Moment) -> Reply:
-    """A MOCK integration with fixed templates, as CORS methods have them.
-
-    https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-mock-integration.html
-    """
-    kind = moment.request.header("content-type", "application/json").partition(";")[0]
-    template = target.templates.get(kind) or target.templates.get("application/json") or ""
-    found = _STATUS_CODE.search(template)
-    if "#" in template and not found:
-        raise Unsupported(f"the MOCK integration of {moment.route_key} has a mapping template in VTL")
-    status = found[1] if found else "200"
-    response = next(
-        (
-            given
-            for given in target.responses.values()
-            if given.get("selectionPattern") and re.fullmatch(str(given["selectionPattern"]), status)
-        ),
-        None,
-    ) or next((given for given in target.responses.values() if not given.get("selectionPattern")), None)
-    if response is None:
-        return failed(moment)
-    headers: Headers = []
-    for name, value in (response.get("responseParameters") or {}).items():
-        if name.startswith("method.response.header."):
-            headers.append((name.removeprefix("method.response.header."), str(value).strip("'")))
-    templates = response.get("responseTemplates") or {}
-    body = templates.get("application/json", "")
-    if body:
-        body = _without_cors_script(body, moment)
-    if not any(name.lower() == "content-type" for name, _ in headers):
-        headers.append(("Content-Type", "application/json"))
-    origin = moment.request.header("origin")
-    return Reply(int(response.get("statusCode") or status), _one_origin(headers, origin, templates), body.encode())
-
-
-def _without_cors_script(template: str, moment: Moment) -> str:
-    """The script that the Serverless Framework puts there picks one of several origins: `_one_origin` does that."""
-    if "$input.params(" in template and "Access-Control-Allow-Origin" in template:
-        return ""
-    if re.search(r"#(set|if|foreach)\b|\$(input|util|context)\b", template):
-        raise Unsupported(f"the MOCK integration of {moment.route_key} has a response template in VTL")
-    return template
-
-
-def _one_origin(headers: Headers, origin: str, templates: dict[str, Any]) -> Headers:
-    script = str(templates.get("application/json", ""))
-    if not origin or "Access-Control-Allow-Origin" not in script:
-        return headers
-    allowed = re.findall(r"origin\s*==\s*\"([^\"]+)\"|matches\(\"([^\"]+)\"\)", script)
-    matched = any(re.fullmatch(given or pattern, origin) for given, pattern in allowed)
-    return [
-        (name, origin if matched and name.lower() == "access-control-allow-origin" else value)
-        for name, value in headers
-    ]

@@ -17,7 +17,7 @@ _VARIABLE = re.compile(r"\$\{stageVariables\.([^}]+)\}")
 class Target(msgspec.Struct, frozen=True, kw_only=True):
     """Where a route leads."""
 
-    kind: Literal["function", "http", "mock", "service", "none", "unsupported"]
+    kind: Literal["function", "http", "mock", "mapped", "service", "none", "unsupported"]
     arn: str = ""
     """Of the function."""
     payload: str = "1.0"
@@ -27,8 +27,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     service: str = ""
     """Subtype of a first-class integration, e.g. `SQS-SendMessage`."""
     parameters: dict[str, str] = {}
-    responses: dict[str, Any] = {}
-    templates: dict[str, str] = {}
+    integration: dict[str, Any] = {}
+    """Of one with mapping templates: REST's own members."""
     why: str = ""
     """Of an unsupported one: what it needs."""
 
@@ -118,10 +118,12 @@ def target_of(integration: Integration | None, stage: Stage, kind: str) -> Targe
     match integration.integration_type:
         case "AWS_PROXY" | "AWS":
             arn = function_arn(uri)
+            if integration.integration_type == "AWS" and (arn is None or _mapped(integration)):
+                return Target(
+                    kind="mapped", arn=arn or "", uri=uri, timeout_ms=timeout_ms, integration=_as_rest(integration)
+                )
             if arn is None:
                 return Target(kind="unsupported", why=f"an {integration.integration_type} integration of {uri}")
-            if integration.integration_type == "AWS" and integration.request_templates:
-                return Target(kind="unsupported", why="a mapping template (VTL)")
             payload = integration.payload_format_version or "1.0"
             return Target(kind="function", arn=arn, payload=payload, timeout_ms=timeout_ms)
         case "HTTP_PROXY":
@@ -133,9 +135,33 @@ def target_of(integration: Integration | None, stage: Stage, kind: str) -> Targe
                 timeout_ms=timeout_ms,
             )
         case "MOCK":
-            return Target(kind="mock", templates=integration.request_templates or {})
+            if _mapped(integration):
+                return Target(kind="mapped", timeout_ms=timeout_ms, integration=_as_rest(integration))
+            return Target(kind="mock")
         case other:
             return Target(kind="unsupported", why=f"an integration of type {other}")
+
+
+def _mapped(integration: Integration) -> bool:
+    return bool(integration.request_templates or integration.request_parameters or integration.responses)
+
+
+def _as_rest(integration: Integration) -> dict[str, Any]:
+    """A WebSocket API's integration in the members of a REST API's: they are mapped alike."""
+    responses = {}
+    for key, response in integration.responses.items():
+        pattern = "" if key == "$default" else key.strip("/")
+        templates = response.get("ResponseTemplates") or {}
+        responses[key] = {"selectionPattern": pattern, "statusCode": "200", "responseTemplates": templates}
+    return {
+        "type": integration.integration_type,
+        "httpMethod": integration.integration_method,
+        "requestParameters": integration.request_parameters or {},
+        "requestTemplates": integration.request_templates or {},
+        "passthroughBehavior": integration.passthrough_behavior,
+        "templateSelection": integration.template_selection_expression,
+        "integrationResponses": responses,
+    }
 
 
 def _rest_step(path: str, resource_id: str, method: Method, authorizer: Authorizer | None, stage: Stage) -> Step:
@@ -167,10 +193,12 @@ def _rest_target(integration: dict[str, Any] | None, stage: Stage) -> Target:
             parameters=integration.get("requestParameters") or {},
             timeout_ms=timeout_ms,
         )
-    if kind == "MOCK":
+    if kind in ("AWS", "HTTP", "MOCK"):
         return Target(
-            kind="mock",
-            templates=integration.get("requestTemplates") or {},
-            responses=integration.get("integrationResponses") or {},
+            kind="mapped",
+            arn=arn or "",
+            uri=uri,
+            timeout_ms=timeout_ms,
+            integration={**integration, "type": kind},
         )
-    return Target(kind="unsupported", why=f"a REST integration of type {kind} (mapping templates, VTL) to {uri}")
+    return Target(kind="unsupported", why=f"a REST integration of type {kind} to {uri}")

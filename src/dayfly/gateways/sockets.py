@@ -21,6 +21,7 @@ from dayfly.gateways.mapping import as_text, dig
 from dayfly.gateways.model import Api, Stage
 from dayfly.gateways.moment import Moment, clf_time
 from dayfly.gateways.plan import Plan, Step
+from dayfly.gateways.templates import Values
 from dayfly.gateways.traffic import Incoming, Reply, message
 
 if TYPE_CHECKING:
@@ -231,6 +232,11 @@ class Sockets:
             return 200, None
         if target.kind == "http":
             reply = await self._gateways.integrations._http(target, moment)
+            return reply.status, reply.body.decode("utf-8", "replace") if isinstance(reply.body, bytes) else None
+        if target.kind == "mapped":
+            body = event.get("body") or ""
+            values = Values(moment, body=str(body).encode(), context=event["requestContext"])
+            reply = await self._gateways.integrations.mapped.run(target, moment, values)
             return reply.status, reply.body.decode("utf-8", "replace") if isinstance(reply.body, bytes) else None
         if target.kind != "function":
             raise Unsupported(f"route {step.key} needs {target.why or 'an integration'}, which is not supported yet")

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/AWS_Lambda.html
 
 from __future__ import annotations
 
+import hashlib
 import io
 import zipfile
 from collections.abc import Mapping
@@ -300,9 +301,16 @@ class EventInvokeConfig:
 
 
 def generated(site: Site, logical_id: str, limit: int) -> str:
-    """A name as CloudFormation makes it up; the same for the same resource of the same stack."""
-    suffix = site.stack_id.rpartition("/")[2].replace("-", "")[:12].upper()
-    stem = f"{site.stack}-{logical_id}"[: limit - len(suffix) - 1]
+    """A name as CloudFormation makes it up; the same for the same resource of the same stack.
+
+    Where it would be too long both parts are cut, and the suffix still tells resources apart.
+    """
+    suffix = hashlib.sha256(f"{site.stack_id}/{logical_id}".encode()).hexdigest()[:12].upper()
+    room = limit - len(suffix) - 1
+    stem = f"{site.stack}-{logical_id}"
+    if len(stem) > room:
+        kept = logical_id[: min(24, room // 2)]
+        stem = f"{site.stack[: room - len(kept) - 1]}-{kept}"
     return f"{stem}-{suffix}"
 
 

@@ -253,9 +253,31 @@ def test_up_to_version_2_a_variable_without_a_value_is_empty(tmp_path: Path, ver
     text = f"{HEAD}frameworkVersion: '{version}'\ncustom: {{a: 1}}\nfunctions:\n  f:\n    handler: a.b\n"
     text += "    environment: {KEY: '${file(./secrets.json):KEY}', TOKEN: 'x${env:TOKEN}'}\n"
     if refused:
-        with pytest.raises(ApplicationError, match="secrets.json does not exist"):
+        with pytest.raises(ApplicationError, match=r"secrets\.json does not exist"):
             application(tmp_path, text)
         return
     found = application(tmp_path, text)
     assert found.template["Resources"]["FLambdaFunction"]["Properties"]["Environment"]["Variables"]["TOKEN"] == "x"
     assert sum("has no value" in item.what for item in found.items) == 2
+
+
+def test_an_existing_bucket_is_told_of_the_function_after_both_exist(tmp_path: Path) -> None:
+    events = "      - s3: {bucket: {Ref: Mine}, existing: true, rules: [{suffix: .png}]}\n"
+    events += "      - s3: {bucket: {Ref: Mine}, existing: true, event: 's3:ObjectRemoved:*'}"
+    found = resources(tmp_path, events, "resources:\n  Resources:\n    Mine: {Type: 'AWS::S3::Bucket'}\n")
+    told = found["HelloDashworldCustomS31"]
+    assert told["Type"] == "Custom::S3"
+    assert told["Properties"]["BucketName"] == {"Ref": "Mine"}
+    assert [one["Event"] for one in told["Properties"]["BucketConfigs"]] == ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]
+    assert "Properties" not in found["Mine"]
+
+
+def test_storage_and_tables_of_lift_are_made(tmp_path: Path) -> None:
+    text = f"{HEAD}plugins: [serverless-lift]\nconstructs:\n  files: {{type: storage}}\n"
+    text += "  data: {type: database/dynamodb-single-table, gsiCount: 1}\nfunctions:\n  f:\n    handler: a.b\n"
+    text += "    environment: {B: '${construct:files.bucketName}', T: '${construct:data.tableName}'}\n"
+    found = application(tmp_path, text).template["Resources"]
+    names = found["FLambdaFunction"]["Properties"]["Environment"]["Variables"]
+    assert found[names["B"]["Ref"]]["Type"] == "AWS::S3::Bucket"
+    (index,) = found[names["T"]["Ref"]]["Properties"]["GlobalSecondaryIndexes"]
+    assert index["KeySchema"][0]["AttributeName"] == "GSI-1-PK"

@@ -19,6 +19,11 @@ functions:
     events:
       - s3: {bucket: uploads-of-events, event: "s3:ObjectCreated:*", rules: [{prefix: in/}, {suffix: .txt}]}
       - s3: {bucket: uploads-of-events, event: "s3:ObjectRemoved:Delete"}
+  existing:
+    handler: handler.show
+    environment: {BUCKET: {Ref: Own}}
+    events:
+      - s3: {bucket: {Ref: Own}, existing: true, event: "s3:ObjectCreated:Put", rules: [{suffix: .png}]}
   changed:
     handler: handler.show
     events:
@@ -29,6 +34,7 @@ functions:
       - stream: {type: kinesis, arn: !GetAtt Clicks.Arn, startingPosition: LATEST}
 resources:
   Resources:
+    Own: {Type: "AWS::S3::Bucket"}
     Clicks: {Type: "AWS::Kinesis::Stream", Properties: {Name: clicks, ShardCount: 1}}
     Table:
       Type: AWS::DynamoDB::Table
@@ -111,3 +117,11 @@ def test_what_is_put_into_a_kinesis_stream_reaches_the_function(served):
     assert record["kinesis"]["data"] == "aGVsbG8="
     assert record["kinesis"]["partitionKey"] == "p"
     assert record["eventSource"] == "aws:kinesis"
+
+
+def test_a_bucket_that_the_function_itself_names_reaches_it(served):
+    s3 = served.client("s3", region="eu-west-1")
+    bucket = served.record["stacks"][0]["resources"]["Own"]["id"]
+    s3.put_object(Bucket=bucket, Key="a.png", Body=b"1")
+    (record,) = records(served, "existing", 1)
+    assert record["s3"]["object"]["key"] == "a.png"

@@ -296,6 +296,54 @@ def _dashed(camel: str) -> str:
     return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in camel).lstrip("-")
 
 
+class BucketNotification:
+    """Custom::S3, by which the Serverless Framework tells a bucket that is made elsewhere of a function.
+
+    https://www.serverless.com/framework/docs/providers/aws/events/s3#using-existing-buckets
+    """
+
+    known = frozenset({"ServiceToken", "FunctionName", "BucketName", "BucketConfigs"})
+    ignored: frozenset[str] = frozenset()
+
+    async def create(self, site: Site, logical_id: str, properties: Properties) -> Physical:
+        bucket = properties["BucketName"]
+        try:
+            await site.do("s3", "HeadBucket", Bucket=bucket)
+        except Refused:
+            # On AWS it would have to be there; in development nobody else makes it.
+            await Bucket().create(site, logical_id, {"BucketName": bucket})
+        told = [{**one, "Function": properties["FunctionName"]} for one in properties["BucketConfigs"]]
+        mine = _notifications({"LambdaConfigurations": told})["LambdaFunctionConfigurations"]
+        for number, one in enumerate(mine):
+            one["Id"] = f"{site.stack}-{logical_id}-{number}"
+        await self._put(site, bucket, logical_id, mine)
+        return Physical(id=f"{site.stack}-{logical_id}")
+
+    async def _put(self, site: Site, bucket: str, logical_id: str, mine: list[Properties]) -> None:
+        whole = await site.do("s3", "GetBucketNotificationConfiguration", Bucket=bucket)
+        others = [
+            one
+            for one in whole.get("LambdaFunctionConfigurations") or ()
+            if not str(one.get("Id", "")).startswith(f"{site.stack}-{logical_id}-")
+        ]
+        wanted = {**whole, "LambdaFunctionConfigurations": [*others, *mine]}
+        await site.do("s3", "PutBucketNotificationConfiguration", Bucket=bucket, NotificationConfiguration=wanted)
+
+    async def update(
+        self, site: Site, physical: Physical, before: Properties, after: Properties, logical_id: str
+    ) -> Physical:
+        if changed(before, after, "BucketName"):
+            raise Replace
+        return await self.create(site, logical_id, after)
+
+    async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
+        try:
+            await self._put(site, properties["BucketName"], physical.id.removeprefix(f"{site.stack}-"), [])
+        except Refused as refused:
+            if refused.code != "NoSuchBucket":
+                raise
+
+
 class BucketPolicy:
     """AWS::S3::BucketPolicy."""
 
@@ -573,6 +621,7 @@ TYPES: dict[str, ResourceType] = {
     "AWS::Kinesis::Stream": Stream(),
     "AWS::S3::Bucket": Bucket(),
     "AWS::S3::BucketPolicy": BucketPolicy(),
+    "Custom::S3": BucketNotification(),
     "AWS::SSM::Parameter": Parameter(),
     "AWS::SecretsManager::Secret": Secret(),
     "AWS::StepFunctions::StateMachine": StateMachine(),

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from dayfly.app.serverless import constructs, events, functions, naming, plugins
+from dayfly.app.serverless import constructs, events, functions, plugins
 from dayfly.app.serverless.service import Function, Service, merge
 from dayfly.app.yaml import ApplicationError, Map, mark_of
 
@@ -107,7 +107,6 @@ def _with_resources(service: Service) -> dict[str, Any]:
         elif value is not None:
             template[key] = value
     _extend(service, template, user.get("extensions"))
-    _existing_buckets(service, template)
     if '"ServerlessDeploymentBucket"' in json.dumps(template, default=str):
         template["Resources"].setdefault("ServerlessDeploymentBucket", {"Type": "AWS::S3::Bucket", "Properties": {}})
     for logical_id, resource in template["Resources"].items():
@@ -137,20 +136,3 @@ def _extend(service: Service, template: Map, extensions: Any) -> None:
             service.report.unsupported(f"resources.extensions names {logical_id}, which is not compiled here", mark)
             continue
         merge(resource, extension)
-
-
-def _existing_buckets(service: Service, template: Map) -> None:
-    """Notifications of buckets that `existing: true` says are made elsewhere, often in the same file's `resources`."""
-    for bucket, configurations in service.existing_buckets.items():
-        for resource in template["Resources"].values():
-            properties = resource.get("Properties") if isinstance(resource, Mapping) else None
-            if resource.get("Type") == "AWS::S3::Bucket" and (properties or {}).get("BucketName") == bucket:
-                break
-        else:
-            logical_id = f"S3Bucket{naming.alphanumeric(bucket)}"
-            properties = {"BucketName": bucket}
-            template["Resources"][logical_id] = {"Type": "AWS::S3::Bucket", "Properties": properties}
-        notification = dict((properties or {}).get("NotificationConfiguration") or {})
-        notification["LambdaConfigurations"] = [*notification.get("LambdaConfigurations", []), *configurations]
-        assert properties is not None
-        properties["NotificationConfiguration"] = notification

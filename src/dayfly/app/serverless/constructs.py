@@ -1,10 +1,12 @@
-"""serverless-lift's constructs: `queue` is compiled; the others are reported.
+"""serverless-lift's constructs: `queue`, `storage` and `database/dynamodb-single-table` are compiled, the others
+reported.
 
-Reference: https://github.com/getlift/lift/blob/master/docs/queue.md
+Reference: https://github.com/getlift/lift/tree/master/docs
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,12 +21,18 @@ def outputs_of(document: Map) -> dict[str, Any]:
     known: dict[str, Any] = {}
     constructs = document.get("constructs")
     for key, definition in constructs.items() if isinstance(constructs, Map) else ():
-        if isinstance(definition, Map) and definition.get("type") == "queue":
-            queue = queue_id(key)
-            known[f"{key}.queueUrl"] = {"Ref": queue}
-            known[f"{key}.queueArn"] = {"Fn::GetAtt": [queue, "Arn"]}
-            known[f"{key}.dlqUrl"] = {"Ref": f"{key}Dlq{_hash(key + 'Dlq')}"}
-            known[f"{key}.dlqArn"] = {"Fn::GetAtt": [f"{key}Dlq{_hash(key + 'Dlq')}", "Arn"]}
+        match definition.get("type") if isinstance(definition, Map) else None:
+            case "queue":
+                queue, dead = queue_id(key), _id(key, "Dlq")
+                known |= {f"{key}.queueUrl": {"Ref": queue}, f"{key}.queueArn": {"Fn::GetAtt": [queue, "Arn"]}}
+                known |= {f"{key}.dlqUrl": {"Ref": dead}, f"{key}.dlqArn": {"Fn::GetAtt": [dead, "Arn"]}}
+            case "storage":
+                bucket = _id(key, "Bucket")
+                known |= {f"{key}.bucketName": {"Ref": bucket}, f"{key}.bucketArn": {"Fn::GetAtt": [bucket, "Arn"]}}
+            case "database/dynamodb-single-table":
+                table = _id(key, "Table")
+                known[f"{key}.tableName"] = {"Ref": table}
+                known[f"{key}.tableStreamArn"] = {"Fn::GetAtt": [table, "StreamArn"]}
     return known
 
 
@@ -34,7 +42,11 @@ def construct_door(document: Map) -> Any:
 
 
 def queue_id(key: str) -> str:
-    return f"{key}Queue{_hash(key + 'Queue')}"
+    return _id(key, "Queue")
+
+
+def _id(key: str, kind: str) -> str:
+    return f"{re.sub('[^0-9A-Za-z]', '', key)}{kind}{_hash(key + kind)}"
 
 
 def _hash(text: str) -> str:
@@ -49,10 +61,65 @@ def compile_constructs(service: Service) -> None:
     for key, definition in section.items():
         mark = mark_of(section, key)
         kind = definition.get("type") if isinstance(definition, Mapping) else None
-        if kind == "queue":
-            _queue(service, key, definition)
+        compile_one = _KINDS.get(str(kind))
+        if compile_one is not None:
+            compile_one(service, key, definition)
         else:
             service.report.unsupported(f"construct {key} of type {kind}", mark)
+
+
+def _storage(service: Service, key: str, definition: Map) -> None:
+    """https://github.com/getlift/lift/blob/master/docs/storage.md"""
+    properties = {
+        "VersioningConfiguration": {"Status": "Enabled"},
+        "PublicAccessBlockConfiguration": dict.fromkeys(
+            ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"), True
+        ),
+    }
+    bucket = _id(key, "Bucket")
+    service.add(bucket, "AWS::S3::Bucket", properties, definition.mark)
+    service.output(f"{key}BucketName", {"Ref": bucket})
+
+
+def _table(service: Service, key: str, definition: Map) -> None:
+    """https://github.com/getlift/lift/blob/master/docs/dynamodb-single-table.md"""
+    numbers = range(1, int(definition.get("gsiCount") or 0) + 1)
+    pairs = [("PK", "SK"), *((f"GSI-{number}-PK", f"GSI-{number}-SK") for number in numbers)]
+    kinds = {name: "S" for pair in pairs for name in pair}
+    if definition.get("localSecondaryIndexes"):
+        kinds |= {f"LSI-{number}-SK": "S" for number in range(1, 6)}
+    local = [
+        {"IndexName": f"LSI-{number}", "KeySchema": _keys("PK", f"LSI-{number}-SK"), "Projection": _ALL}
+        for number in range(1, 6)
+        if definition.get("localSecondaryIndexes")
+    ]
+    table = _id(key, "Table")
+    service.add(
+        table,
+        "AWS::DynamoDB::Table",
+        {
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [{"AttributeName": name, "AttributeType": kind} for name, kind in kinds.items()],
+            "KeySchema": _keys(*pairs[0]),
+            "GlobalSecondaryIndexes": [
+                {"IndexName": f"GSI-{number}", "KeySchema": _keys(*pairs[number]), "Projection": _ALL}
+                for number in numbers
+            ]
+            or None,
+            "LocalSecondaryIndexes": local or None,
+            "StreamSpecification": {"StreamViewType": "NEW_AND_OLD_IMAGES"},
+            "TimeToLiveSpecification": {"AttributeName": "TimeToLive", "Enabled": True},
+        },
+        definition.mark,
+    )
+    service.output(f"{key}TableName", {"Ref": table}, f"Name of the {key} DynamoDB table.")
+
+
+_ALL = {"ProjectionType": "ALL"}
+
+
+def _keys(partition: str, sort: str) -> list[dict[str, str]]:
+    return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
 
 
 def _queue(service: Service, key: str, definition: Map) -> None:
@@ -65,7 +132,7 @@ def _queue(service: Service, key: str, definition: Map) -> None:
     fifo = bool(definition.get("fifo"))
     ending = ".fifo" if fifo else ""
     name = f"{service.name}-{service.stage}-{key}"
-    queue, dead = queue_id(key), f"{key}Dlq{_hash(key + 'Dlq')}"
+    queue, dead = queue_id(key), _id(key, "Dlq")
     worker_timeout = int(worker.get("timeout") or service.provider.get("timeout") or 6)
     window = int(definition.get("maxBatchingWindow") or 0)
     fifo_properties = {"FifoQueue": True} if fifo else {}
@@ -108,3 +175,6 @@ def _queue(service: Service, key: str, definition: Map) -> None:
     with_event["events"] = events
     add_function(service, f"{key}Worker", with_event)
     service.output(f"{naming.upper_first(key)}QueueUrl", {"Ref": queue}, f'URL of the "{key}" SQS queue.')
+
+
+_KINDS = {"queue": _queue, "storage": _storage, "database/dynamodb-single-table": _table}

@@ -54,7 +54,6 @@ class Service:
         self.outputs: dict[str, Any] = {}
         self.origins: dict[str, Mark] = {}
         self.code: dict[str, CodeSource] = {}
-        self.existing_buckets: dict[str, list[dict[str, Any]]] = {}
         """Notifications to add to buckets that are made elsewhere, by bucket name."""
 
     def _name(self) -> str:

@@ -22,9 +22,7 @@ def compile_s3(service: Service, function: Function, content: Any, mark: Mark | 
     permission = f"{function.normal}LambdaPermission{label}S3"
     service.permit(permission, function, "s3.amazonaws.com")
     if event.get("existing") or not isinstance(name, str):
-        service.existing_buckets.setdefault(name if isinstance(name, str) else str(name), []).append(configuration)
-        if not isinstance(name, str):
-            service.report.unsupported(f"an s3 event of {function.key} whose bucket is not a plain name", mark)
+        _existing(service, function, name, configuration, mark)
         return
     logical_id = f"S3Bucket{label}"
     if logical_id not in service.resources:
@@ -34,6 +32,22 @@ def compile_s3(service: Service, function: Function, content: Any, mark: Mark | 
     notification = resource["Properties"].setdefault("NotificationConfiguration", {})
     notification.setdefault("LambdaConfigurations", []).append(configuration)
     resource.setdefault("DependsOn", []).append(permission)
+
+
+def _existing(
+    service: Service, function: Function, bucket: Any, configuration: dict[str, Any], mark: Mark | None
+) -> None:
+    """A bucket made elsewhere, often in the same file's `resources`: told of the function after both exist."""
+    logical_id = f"{function.normal}CustomS31"
+    made = service.resources.get(logical_id)
+    if made is not None and made["Properties"]["BucketName"] != bucket:
+        raise ApplicationError.at(f"the function {function.key} has events of more than one existing bucket", mark)
+    if made is None:
+        properties = {"FunctionName": function.arn, "BucketName": bucket, "BucketConfigs": []}
+        made = service.add(logical_id, "Custom::S3", properties, mark)
+    made["Properties"]["BucketConfigs"].append(
+        {key: configuration[key] for key in ("Event", "Filter") if key in configuration}
+    )
 
 
 def _configuration(function: Function, event: Mapping[str, Any]) -> dict[str, Any]:

@@ -244,6 +244,7 @@ class Session:
                         {
                             "what": f"{one.application.name}: {len(steps)} changes",
                             "steps": [str(step) for step in steps],
+                            "stacks": self.record["stacks"],
                         }
                     )
                     continue

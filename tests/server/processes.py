@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-PATIENCE_S = 30.0
+PATIENCE_S = 20.0
 EMPTY = "service: empty\nprovider:\n  name: aws\n"
 
 

@@ -75,7 +75,11 @@ class Session:
         self._region = region
         self._params = params or {}
         self._deployer = Deployer(
-            stacks=platform.stacks, call=platform.registry.call, endpoint=platform.endpoint, secret=None
+            stacks=platform.stacks,
+            call=platform.registry.call,
+            endpoint=platform.endpoint,
+            secret=None,
+            responses=platform.responses,
         )
         self._deployed: list[_Deployed] = []
         self._one_at_a_time = asyncio.Lock()

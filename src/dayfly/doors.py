@@ -133,6 +133,9 @@ class Doors:
 
     async def companion(self, request: Request) -> Response:
         """A request that no service of ours is meant by."""
+        taken = self._platform.responses.take(request.header("host"), request.raw_path, request.body)
+        if taken is not None:
+            return Response(200 if taken else 403, [("Content-Type", "text/plain")])
         scope = locate.credential(request)
         service = locate.service_of(request, scope) or "s3"
         try:

@@ -49,6 +49,7 @@ from dayfly.service_calls import ServiceCalls
 from dayfly.services import apis
 from dayfly.settings import Settings
 from dayfly.stacks import Stacks
+from dayfly.stacks.responses import Responses
 from dayfly.store import Change, Journal
 from dayfly.store.memory import MemoryJournal
 from dayfly.targets import Targets
@@ -84,6 +85,7 @@ class Platform:
         self.meter = Meter(journal=self.journal, clock=self.clock)
         self.mail = Mail(**kept)
         self.stacks = Stacks(**kept)
+        self.responses = Responses(ids=self.ids)
         self.queues = Queues(**kept, endpoint=self.endpoint)
         self.authority = Authority(directory=self._state / "authority", clock=self.clock)
         self.doors = Doors(self)

@@ -33,6 +33,7 @@ from dayfly.errors import Error, Unsupported
 from dayfly.identity.names import Caller, Scope
 from dayfly.stacks import Resource, Stack, Stacks
 from dayfly.stacks.records import Output
+from dayfly.stacks.responses import Responses
 
 CODE_BUCKET = "dayfly-local"
 
@@ -95,7 +96,9 @@ class Deployer:
         endpoint: str,
         types: Mapping[str, ResourceType] = TABLE,
         secret: Callable[[str, str], Any] | None = None,
+        responses: Responses | None = None,
     ) -> None:
+        self._responses = responses
         self._stacks = stacks
         self._call = call
         self._endpoint = endpoint
@@ -139,7 +142,7 @@ class Deployer:
         intrinsics = self._intrinsics(application, template, scope, stack.id)
         site = Site(
             caller=Caller(scope=scope), stack=stack.name, stack_id=stack.id, call=self._call, endpoint=self._endpoint,
-            source=application.directory, code=code,
+            source=application.directory, code=code, responses=self._responses,
         )  # fmt: skip
         run = _Run(self._stacks, self._types, site, stack, intrinsics, application.origins, on_step, strict)
         try:
@@ -163,6 +166,7 @@ class Deployer:
             stack_id=stack.id,
             call=self._call,
             endpoint=self._endpoint,
+            responses=self._responses,
         )
         around = Surroundings(scope=stack.scope, stack=stack.name, stack_id=stack.id)
         run = _Run(self._stacks, self._types, site, stack, Intrinsics({}, around), {}, lambda _: None, False)

@@ -11,6 +11,7 @@ from typing import Any
 
 from dayfly.app.code import CodeSource
 from dayfly.app.report import Report
+from dayfly.app.supplied import inline_files
 from dayfly.app.yaml import Map, Mark, mark_of
 
 CODE_BUCKET = "dayfly-local"
@@ -37,10 +38,12 @@ def code_of(
     handler = str(properties.get("Handler") or globals_.get("Handler") or "")
     inline = _inline(properties, key)
     if inline is not None:
-        name = "index.py" if runtime.startswith("python") else "index.js"
+        if "${" in inline and not isinstance(properties.get("InlineCode") or "", str):
+            report.unsupported(f"references within the inline code of {logical_id} stay as they are", mark)
         _set(properties, key, logical_id, resource["Type"])
         return CodeSource(
-            logical_id=logical_id, method="files", path=directory / ".dayfly-inline", files={name: inline},
+            logical_id=logical_id, method="files", path=directory / ".dayfly-inline",
+            files=inline_files(inline, runtime),
             runtime=runtime, handler=handler,
         )  # fmt: skip
     given = properties.get(key, globals_.get(key))

@@ -89,6 +89,7 @@ class Builder:
         fresh.mkdir(parents=True)
         await self._fill(source, fresh)
         for name, text in source.files.items():
+            (fresh / name).parent.mkdir(parents=True, exist_ok=True)
             (fresh / name).write_text(text, encoding="utf-8")
         # The directory itself stays (a sandbox may have it mounted); its content is exchanged.
         directory.mkdir(exist_ok=True)

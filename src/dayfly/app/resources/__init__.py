@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import msgspec
 
 from dayfly.identity import Caller, Scope
+from dayfly.stacks.responses import Responses
 
 Properties = dict[str, Any]
 
@@ -44,6 +45,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     """The platform's own URL, e.g. `http://127.0.0.1:4566`."""
     source: Path | None = None
     """The application's directory where the platform may read it (`dayfly dev`), else None."""
+    responses: Responses | None = None
+    """Where the functions of custom resources answer."""
     code: Mapping[str, Path] = {}
     """Directories that hold the code of functions and layers, by logical id; mounted from where they are."""
 

@@ -33,6 +33,10 @@ class TypeTable(Mapping[str, ResourceType]):
         self._unread = {module.name for module in pkgutil.iter_modules(resources.__path__)} - {"table"}
 
     def __getitem__(self, name: str) -> ResourceType:
+        if name.startswith("Custom::") and name not in self._found:
+            from dayfly.app.resources.custom import Custom
+
+            self._found[name] = Custom(name)
         if name not in self._found and self._unread:
             service = name.split("::")[1] if name.count("::") == 2 else ""
             self._read(_FIRST_LOOK.get(service, "companions"))

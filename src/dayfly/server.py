@@ -42,6 +42,7 @@ from dayfly.mail import Mail
 from dayfly.meter import Meter
 from dayfly.names import Names
 from dayfly.queues import Queues
+from dayfly.runtime import Family
 from dayfly.runtime.authority import Authority
 from dayfly.runtime.pool import Pool
 from dayfly.schedules import Schedules
@@ -161,6 +162,8 @@ class Platform:
             downloads=self.downloads,
             log_stream=self.log_stream,
             pages=self._pages(),
+            deploy=self.doors.deploy,
+            remove=self.doors.remove,
         )
         self.router = Router(
             gateways=self.gateways,
@@ -318,6 +321,7 @@ class Platform:
             isolation=settings.isolation,
             idle_ms=settings.idle_s * 1000,
             max_environments=settings.max_environments,
+            seats=_seats(settings.pool_size),
             visible=(self.authority.certificate, self.authority.bundle),
             ca_bundle=self.authority.certificate,
             before=self.authority.prepare,
@@ -367,6 +371,11 @@ class Platform:
             "NODE_EXTRA_CA_CERTS": str(self.authority.certificate),
             **dict.fromkeys(("AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), bundle),
         }
+
+
+def _seats(size: int) -> dict[Family, int]:
+    """How many processes wait for functions of each family."""
+    return {"python": size, "node": (size + 1) // 2, "provided": min(size, 1)}
 
 
 def _account_in(key: str) -> str | None:

@@ -50,6 +50,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("isolation", "auto", "How functions are kept apart: `namespace`, `process`, `auto` (the best there is)."),
     Setting("max_body_mb", 64, "The largest request body taken, in MiB."),
     Setting("max_environments", 1000, "The most environments of functions at once."),
+    Setting("pool_size", 4, "Processes kept waiting for cold starts of Python functions; half as many for Node."),
     Setting("idle_s", 300, "Seconds after which an idle environment is ended."),
     Setting("drain_s", 10, "Seconds that stopping waits for what still runs."),
     Setting("endpoints", "", "Where other services answer: `dynamodb=http://127.0.0.1:8000,s3=http://…`."),
@@ -75,6 +76,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     isolation: Isolation = "auto"
     max_body_mb: int = 64
     max_environments: int = 1000
+    pool_size: int = 4
     idle_s: int = 300
     drain_s: int = 10
     endpoints: Mapping[str, str] = {}

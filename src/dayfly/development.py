@@ -11,7 +11,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -37,18 +37,27 @@ _QUIET_MS = 50
 _NOT_CODE = frozenset({".dayfly", ".git", "node_modules", "__pycache__", ".serverless", ".aws-sam", ".venv", ".idea"})
 
 
+class Wanted(NamedTuple):
+    """An application as it was asked for; None lets the application decide."""
+
+    path: Path
+    stage: str | None
+    region: str | None
+    params: Mapping[str, str]
+
+
 class _Deployed:
     """One application as it runs now."""
 
     def __init__(
         self,
-        path: Path,
+        wanted: Wanted,
         application: Application,
         builder: Builder,
         code: Mapping[str, Path],
         deployment: Deployment,
     ) -> None:
-        self.path = path
+        self.wanted = wanted
         self.code = code
         self.application = application
         self.builder = builder
@@ -69,11 +78,8 @@ class Session:
         params: Mapping[str, str] | None = None,
     ) -> None:
         self._platform = platform
-        self._paths = paths
+        self._wanted = [Wanted(path, stage, region, params or {}) for path in paths]
         self._voice = voice
-        self._stage = stage
-        self._region = region
-        self._params = params or {}
         self._deployer = Deployer(
             stacks=platform.stacks,
             call=platform.registry.call,
@@ -85,22 +91,31 @@ class Session:
         self._one_at_a_time = asyncio.Lock()
         self.ready = asyncio.Event()
         self.record: dict[str, Any] = {}
+        self._changed = asyncio.Event()
+        """Other files are to be watched."""
 
     async def run(self, stop: asyncio.Event) -> int:
         """Apply everything, say ready, follow edits until `stop` is set. Exit status 2 where nothing could start."""
+        starting = asyncio.create_task(self._start(), name="start applications")
+        stopping = asyncio.create_task(stop.wait(), name="wait for stop")
         try:
-            for path in self._paths:
-                self._deployed.append(await self._apply(path))
-                if len(self._deployed) == 1:
-                    self._platform.settle(self._deployed[0].application.region)
+            await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if not starting.done():  # told to stop while packages are fetched, say
+                return 0
+            starting.result()
         except ApplicationError as error:
             self._voice.problem(error.message, str(error.file) if error.file else None, error.line)
             return 2
         except Error as error:
             self._voice.problem(error.message)
             return 2
+        finally:
+            starting.cancel()
+            stopping.cancel()
+            await asyncio.gather(starting, stopping, return_exceptions=True)
         self._say_ready()
         self._platform.on_reset.append(self._again)
+        self._platform.doors.session = self
         self._platform.meter.subscribe(self._ran)
         self._platform.doors.on_line = self._printed
         watching = asyncio.create_task(self._watch(stop), name="watch files")
@@ -114,20 +129,48 @@ class Session:
 
     # Applying
 
-    async def _apply(self, path: Path, last: _Deployed | None = None) -> _Deployed:
+    async def _start(self) -> None:
+        for wanted in self._wanted:
+            self._deployed.append(await self._apply(wanted))
+            if len(self._deployed) == 1:
+                self._platform.settle(self._deployed[0].application.region)
+
+    async def deploy(self, wanted: Wanted) -> dict[str, Any]:
+        """One more application, or one that runs already once more; its stack's record. Raises ApplicationError."""
+        async with self._one_at_a_time:
+            deployed = await self._apply(wanted)
+            others = [one for one in self._deployed if one.application.path != deployed.application.path]
+            self._deployed = [*others, deployed]
+            self._face()
+            self._changed.set()
+            return stack_record(self._platform, deployed.application, deployed.deployment.stack)
+
+    async def remove(self, name: str) -> bool:
+        """Take an application's stack away; False where none has this name."""
+        async with self._one_at_a_time:
+            stack = self._platform.stacks.find(self._platform.scope, name)
+            if stack is None:
+                return False
+            self._deployed = [one for one in self._deployed if one.application.name != name]
+            await self._deployer.remove(stack)
+            self._face()
+            self._changed.set()
+            return True
+
+    async def _apply(self, wanted: Wanted) -> _Deployed:
         """From a path to a running application. Raises ApplicationError."""
         platform = self._platform
         application = await asyncio.to_thread(
             load,
-            path,
-            stage=self._stage,
-            region=self._region,
+            wanted.path,
+            stage=wanted.stage,
+            region=wanted.region,
             account=platform.settings.account,
-            params=self._params,
+            params=wanted.params,
             default_region=platform.settings.region,
             doors=lookups(
                 account=platform.settings.account,
-                region=self._region or platform.settings.region,
+                region=wanted.region or platform.settings.region,
                 call=platform.registry.call,
                 stacks=platform.stacks,
             ),
@@ -137,7 +180,7 @@ class Session:
         code = await builder.build()
         await self._fetch_sdks(application, code)
         deployment = await self._deployer.deploy(application, code)
-        return _Deployed(path, application, builder, code, deployment)
+        return _Deployed(wanted, application, builder, code, deployment)
 
     async def _fetch_sdks(self, application: Application, code: Mapping[str, Path]) -> None:
         """Node code finds the SDK that AWS's runtime ships; fetched now, the first event need not wait for it."""
@@ -179,14 +222,14 @@ class Session:
         """After a reset: the same applications, with nothing in them."""
         async with self._one_at_a_time:
             self._platform.doors.front.clear()
-            self._deployed = [await self._apply(one.path) for one in self._deployed]
+            self._deployed = [await self._apply(one.wanted) for one in self._deployed]
             self._face()
 
     # Following
 
     async def _watch(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            async for changed in self._edits(stop):
+            async for changed in self._edits():
                 try:
                     await self._edited(changed)
                 except ApplicationError as error:
@@ -196,9 +239,10 @@ class Session:
                 if {path for _, path in self._watched()} != self._watching:
                     break  # the configuration now names other files
 
-    async def _edits(self, stop: asyncio.Event) -> AsyncIterator[set[Path]]:
+    async def _edits(self) -> AsyncIterator[set[Path]]:
         from watchfiles import awatch
 
+        self._changed.clear()
         watched = self._watched()
         self._watching = {path for _, path in watched}
         roots = sorted({path for _, path in watched if path.exists()})
@@ -209,7 +253,7 @@ class Session:
             return not (_NOT_CODE & set(edited.relative_to(root).parts)) and not self._ours(edited)
 
         async for changes in awatch(
-            *roots, watch_filter=wanted, stop_event=stop, debounce=_QUIET_MS * 4, step=_QUIET_MS
+            *roots, watch_filter=wanted, stop_event=self._changed, debounce=_QUIET_MS * 4, step=_QUIET_MS
         ):
             yield {Path(path) for _, path in changes}
 
@@ -239,7 +283,7 @@ class Session:
         async with self._one_at_a_time:
             for place, one in enumerate(self._deployed):
                 if changed & set(one.application.files):
-                    self._deployed[place] = await self._apply(one.path, one)
+                    self._deployed[place] = await self._apply(one.wanted)
                     self._face()
                     steps = [
                         step for step in self._deployed[place].deployment.steps if step.action not in ("none", "skip")

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dayfly.api import Params, Refused
 from dayfly.counting import MESSAGES, messages_of, named_in, resource_of
-from dayfly.errors import Error, Unavailable
+from dayfly.errors import Error, Unavailable, Unsupported
 from dayfly.front.messages import Request, Response
 from dayfly.gateways.outgoing import BackendFailed, fetch
 from dayfly.hands import to_functions, to_logs, to_queues, to_topics
@@ -21,6 +22,7 @@ from dayfly.store import Changes
 from dayfly.wire import locate
 
 if TYPE_CHECKING:
+    from dayfly.development import Session
     from dayfly.server import Platform
 
 _POST_TIMEOUT_S = 15
@@ -36,6 +38,8 @@ class Doors:
         self._platform = platform
         self.front: dict[str, str] = {}
         """In `dev`: the API behind the HTTP port (`http`) and behind the WebSocket port (`websocket`), by id."""
+        self.session: Session | None = None
+        """In `dev`: takes further applications."""
         self.on_line: Callable[[str, str], None] | None = None
         """In `dev`: told of every line that a function logs."""
 
@@ -58,6 +62,22 @@ class Doors:
             return await self._platform.buckets.observe(request, response, scope)
         self._platform.streams.wake(service, scope)
         return ()
+
+    async def deploy(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """One more application from this machine's disk, in `dev`; its stack's record."""
+        from dayfly.development import Wanted
+
+        stage, region, params = wanted.get("stage"), wanted.get("region"), wanted.get("params") or {}
+        return await self._session().deploy(Wanted(Path(wanted["path"]), stage, region, params))
+
+    async def remove(self, stack: str) -> bool:
+        """Take a stack away, in `dev`."""
+        return await self._session().remove(stack)
+
+    def _session(self) -> Session:
+        if self.session is None:
+            raise Unsupported("deploying is not supported under dayfly up yet; dayfly dev takes applications")
+        return self.session
 
     def front_api(self, kind: str) -> str | None:
         return self.front.get(kind)

@@ -49,16 +49,19 @@ class Refusal(Error):
 class Client:
     """One platform, asked with one key."""
 
-    def __init__(self, endpoint: str, *, region: str = REGION, account: str | None = None) -> None:
+    def __init__(
+        self, endpoint: str, *, region: str = REGION, account: str | None = None, timeout_s: float = 0
+    ) -> None:
         if not endpoint.startswith(("http://", "https://")):
             raise CannotReach(f"the endpoint must be http://…, not {endpoint!r}")
         self.endpoint = endpoint.rstrip("/")
         self.region = region
+        self._patience_s = timeout_s or _PATIENCE_S
         self.key_id, self.secret = _key(account)
 
     def ask(self, method: str, path: str, query: Mapping[str, str | None] | None = None, body: Any = None) -> Any:
         """A call below `/_dayfly/`; the decoded JSON answer, None where it has no body."""
-        with self._open(method, path, query, body, _PATIENCE_S) as answer:
+        with self._open(method, path, query, body, self._patience_s) as answer:
             text = answer.read()
         return json.loads(text) if text else None
 

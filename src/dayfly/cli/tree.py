@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from dayfly import __version__
-from dayfly.cli import check, dev, doctor, invocations, invoke, logs, mail, reset, tick, up, usage
+from dayfly.cli import check, deploy, dev, doctor, invocations, invoke, logs, mail, reset, tick, up, usage
 
 app = typer.Typer(
     name="dayfly",
@@ -33,6 +33,8 @@ def _root(
 for _name, _command in (
     ("dev", dev.dev),
     ("up", up.up),
+    ("deploy", deploy.deploy),
+    ("remove", deploy.remove),
     ("check", check.check),
     ("invoke", invoke.invoke),
     ("logs", logs.logs),

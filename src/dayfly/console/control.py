@@ -14,7 +14,7 @@ import msgspec
 from dayfly import __version__
 from dayfly.console.downloads import PREFIXES, Downloads
 from dayfly.console.log_stream import LogStream
-from dayfly.errors import Error
+from dayfly.errors import Error, Unsupported
 from dayfly.front.messages import Request, Response
 from dayfly.identity import Caller, Scope
 from dayfly.logs import Pattern
@@ -60,6 +60,8 @@ class Control:
         downloads: Downloads,
         log_stream: LogStream,
         pages: Pages,
+        deploy: Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]],
+        remove: Callable[[str], Awaitable[bool]],
     ) -> None:
         self._names = names
         self._invocations = invocations
@@ -71,6 +73,8 @@ class Control:
         self._downloads = downloads
         self._log_stream = log_stream
         self._pages = pages
+        self._deploy = deploy
+        self._remove = remove
         self._calls: dict[tuple[str, str], Callable[[Request, Scope], Awaitable[Response]]] = {
             ("POST", "reset"): self._answer_reset,
             ("GET", "invocations"): self._answer_invocations,
@@ -78,6 +82,8 @@ class Control:
             ("GET", "usage"): self._answer_usage,
             ("GET", "functions"): self._answer_functions,
             ("GET", "logs"): self._answer_logs,
+            ("POST", "deploy"): self._answer_deploy,
+            ("POST", "remove"): self._answer_remove,
         }
 
     async def answer(self, request: Request) -> Response:
@@ -134,6 +140,26 @@ class Control:
             raise Invalid(error.message) from None
         return self._log_stream.answer(scope, group, _time(request, "since"), pattern)
 
+    async def _answer_deploy(self, request: Request, scope: Scope) -> Response:
+        wanted = _document(request)
+        if not isinstance(wanted.get("path"), str):
+            raise Invalid('the body must be {"path": …} and may have "stage", "region" and "params"')
+        try:
+            return _said({"stack": await self._deploy(wanted)})
+        except Unsupported as error:
+            return _said({"message": error.message}, 501)
+        except Error as error:  # of an application, it says where
+            file, line = getattr(error, "file", None), getattr(error, "line", None)
+            return _said({"message": error.message, "file": file and str(file), "line": line}, 400)
+
+    async def _answer_remove(self, request: Request, scope: Scope) -> Response:
+        stack = _document(request).get("stack")
+        if not isinstance(stack, str):
+            raise Invalid('the body must be {"stack": name}')
+        if not await self._remove(stack):
+            raise NotFound(f"there is no stack {stack}")
+        return Response(204)
+
     async def _answer_tick(self, request: Request, scope: Scope) -> Response:
         try:
             wanted = msgspec.json.decode(request.body or b"{}", type=dict[str, str])
@@ -150,6 +176,13 @@ class Control:
                 else f"there is no schedule {wanted['schedule']}"
             )
         return _said({"fired": fired})
+
+
+def _document(request: Request) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(request.body or b"{}", type=dict[str, Any])
+    except msgspec.DecodeError:
+        raise Invalid("the body must be a JSON object") from None
 
 
 def _given(request: Request, name: str) -> str:

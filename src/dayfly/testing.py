@@ -76,6 +76,7 @@ def serve(
     started: Future[tuple[Any, Mapping[str, Any], asyncio.AbstractEventLoop, asyncio.Event]] = Future()
     with contextlib.ExitStack() as owned:
         directory = state or Path(owned.enter_context(tempfile.TemporaryDirectory(prefix="dayfly-test-")))
+        directory.mkdir(parents=True, exist_ok=True)
         directory.chmod(0o755)
         values: dict[str, Any] = {
             "port": 0,

@@ -26,7 +26,7 @@ def main() -> None:
     except Error as error:
         from dayfly.cli.show import failed
 
-        failed(error.message)
+        failed(str(error))
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None

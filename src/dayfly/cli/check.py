@@ -33,6 +33,8 @@ def check(
 
     [bold]Examples[/bold]: dayfly check · dayfly check services/orders --stage prod · dayfly check --strict --json
     """
+    from rich.text import Text
+
     from dayfly.app.load import load
     from dayfly.app.report import resource_items
     from dayfly.app.resources.table import TABLE
@@ -51,7 +53,8 @@ def check(
             said = [{"level": one.level, "what": one.what, "file": str(one.file), "line": one.line} for one in items]
             show.as_json({"application": application.name, "path": str(application.path), "items": said})
             continue
-        show.out().print(f"[bold]{application.name}[/bold] ({path}): {_total(items)}")
+        title = Text.assemble((application.name, "bold"), f" ({path}): {_total(items)}")
+        show.out().print(title, soft_wrap=True)
         show.table(
             ("where", "level", "what"),
             ((f"{item.file}:{item.line}" if item.file else "", item.level, item.what) for item in items),

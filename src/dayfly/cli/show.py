@@ -44,7 +44,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) 
         )
     count = 0
     for row in rows:
-        shown.add_row(*(cell if isinstance(cell, Text) else str(cell) for cell in row))
+        # What others wrote (a mail's subject) is shown as it is: brackets in it are no markup.
+        shown.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
         count += 1
     if count:
         out().print(shown)

@@ -30,4 +30,4 @@ def tick(
     if json:
         show.as_json(said)
     else:
-        show.out().print(f"fired {', '.join(said['fired'])}")
+        show.out().print(f"fired {', '.join(said['fired'])}", markup=False, soft_wrap=True)

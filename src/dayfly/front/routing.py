@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterable
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote
 
@@ -72,9 +73,8 @@ class Router:
         if url is not None:
             return _response(await self._gateways.url(*url))
         destination = destination_of(request)
-        connection = _CONNECTION.match(destination.path if destination else path)
         # `wire` finds the operation behind the stage: the request stays as it was signed.
-        if destination is not None and connection is None:
+        if destination is not None and not _CONNECTION.match(destination.path):
             return _response(await self._gateways.answer(request, *destination))
         answer = await self._aws(request)
         if answer is not None:
@@ -172,22 +172,28 @@ class Router:
 def destination_of(request: Request) -> Destination | None:
     """The API that a request's host or path names."""
     path = request.raw_path
-    for form in (_PATH, _USER_REQUEST):
-        match = form.match(path)
-        if match is not None:
-            return Destination(match["api"], unquote(match["stage"]), match["path"] or "/")
-    host = _HOST.match(request.header("host"))
-    if host is not None and host["kind"].lower() == "execute-api":
-        return Destination(host["id"], None, path)
-    return None
+    # Asked of every request there is, so the cheap look goes first.
+    form = _PATH if path.startswith("/_aws/") else _USER_REQUEST if path.startswith("/restapis/") else None
+    match = form.match(path) if form is not None else None
+    if match is not None:
+        return Destination(match["api"], unquote(match["stage"]), match["path"] or "/")
+    kind, named = _named_by(request.header("host"))
+    return Destination(named, None, path) if kind == "execute-api" else None
+
+
+@lru_cache(maxsize=1024)
+def _named_by(host: str) -> tuple[str, str]:
+    """The kind of thing (`execute-api`, `lambda-url`) and the id that a host's name has; empty where it has none."""
+    match = _HOST.match(host)
+    return (match["kind"].lower(), match["id"]) if match is not None else ("", "")
 
 
 def _url_of(request: Request) -> tuple[Request, str] | None:
     """The function URL that a request's host or path names, and the request as the function is to see it."""
-    host = _HOST.match(request.header("host"))
-    if host is not None and host["kind"].lower() == "lambda-url":
-        return request, host["id"]
-    match = _URL_PATH.match(request.raw_path)
+    kind, named = _named_by(request.header("host"))
+    if kind == "lambda-url":
+        return request, named
+    match = _URL_PATH.match(request.raw_path) if request.raw_path.startswith("/_aws/") else None
     if match is None:
         return None
     return _moved(request, match["path"] or "/"), match["id"]

@@ -20,6 +20,14 @@ ANSWERS = {
     "async": ({"app.js": "exports.handler = async (event) => ({ got: event });"}, {"got": 7}),
     "promise": ({"app.js": "exports.handler = (event) => new Promise((r) => setTimeout(() => r(event), 5));"}, 7),
     "callback": ({"app.js": "exports.handler = (e, c, callback) => callback(null, 'called');"}, "called"),
+    "a callback within a promise": (
+        {"app.js": "exports.handler = async (e, c, callback) => { await null; callback(null, 'called'); };"},
+        "called",
+    ),
+    "a callback within a chain": (
+        {"app.js": "exports.handler = (e, c, callback) => Promise.resolve(1).then((n) => callback(null, n + 1));"},
+        2,
+    ),
     "a callback waits for an empty loop": (
         {
             "app.js": "let n = 0; exports.handler = (e, c, cb) => { setTimeout(() => { n = 1; }, 20); cb(null, { toJSON: () => n }); };"
@@ -85,6 +93,12 @@ ERRORS = {
         "exports.handler = async () => { Promise.reject(new Error('lost')); await new Promise((r) => setTimeout(r, 50)); };",
         "Runtime.UnhandledPromiseRejection",
         "Error: lost",
+    ),
+    "a promise that nothing settles": (
+        "exports.handler = async () => new Promise(() => {});",
+        "Runtime.NodeJsExit",
+        "The Lambda runtime client detected an unexpected Node.js exit code. This is most commonly caused by a Promise "
+        "that was never settled. For more information, see https://nodejs.org/docs/latest/api/process.html#exit-codes",
     ),
     "uncaught": ("exports.handler = () => { setTimeout(() => { throw new Error('late'); }, 1); };", "Error", "late"),
 }

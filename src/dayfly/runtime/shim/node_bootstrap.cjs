@@ -203,6 +203,7 @@ class Invocation {
     this.payload = body.toString('utf8', at);
     this.deadline = performance.now() + timeout;
     this.done = false;
+    this.settled = false;
     this.whenEmpty = null;
   }
 
@@ -234,8 +235,20 @@ class Invocation {
     this.answer(kind, JSON.stringify(describeError(error)));
   }
 
+  // Of all ways to end an invocation the first one that is used counts: what an async handler returns after it called
+  // the callback is nothing any more.
+  first(end) {
+    return (...given) => {
+      if (this.settled) return;
+      this.settled = true;
+      end(...given);
+    };
+  }
+
   context() {
     const invocation = this;
+    const succeed = this.first((result) => invocation.succeed(result));
+    const fail = this.first((error) => invocation.fail(error));
     return {
       callbackWaitsForEmptyEventLoop: true,
       functionVersion: init.version,
@@ -248,9 +261,9 @@ class Invocation {
       invokedFunctionArn: this.arn,
       awsRequestId: this.id,
       getRemainingTimeInMillis: () => Math.max(0, Math.floor(invocation.deadline - performance.now())),
-      succeed: (result) => invocation.succeed(result),
-      fail: (error) => invocation.fail(error),
-      done: (error, result) => (error === undefined || error === null ? invocation.succeed(result) : invocation.fail(error)),
+      succeed,
+      fail,
+      done: (error, result) => (error === undefined || error === null ? succeed(result) : fail(error)),
     };
   }
 }
@@ -272,20 +285,24 @@ function begin(body) {
   const context = invocation.context();
   try {
     if (handler[STREAMING]) { stream(invocation, event, context); return; }
-    const result = handler(event, context, (error, answer) => {
+    const { succeed, fail } = context;
+    const result = handler(event, context, invocation.first((error, answer) => {
       if (error !== undefined && error !== null) invocation.fail(error);
       else if (context.callbackWaitsForEmptyEventLoop) invocation.whenEmpty = () => invocation.succeed(answer);
       else setImmediate(() => invocation.succeed(answer));
-    });
-    if (result && typeof result.then === 'function') result.then((answer) => invocation.succeed(answer), (error) => invocation.fail(error));
+    }));
+    if (result && typeof result.then === 'function') result.then(succeed, fail);
   } catch (error) {
     invocation.fail(error);
   }
 }
 
+const NEVER_SETTLED = 'The Lambda runtime client detected an unexpected Node.js exit code. This is most commonly caused by a Promise that was never settled. For more information, see https://nodejs.org/docs/latest/api/process.html#exit-codes';
+
 process.on('beforeExit', () => {
   if (!current) { channel.ref(); return; }
   if (current.whenEmpty) current.whenEmpty();
+  else if (handler && handler.constructor.name === 'AsyncFunction') current.fail(new Fault('Runtime.NodeJsExit', NEVER_SETTLED));
   else current.succeed(null); // nothing is left that could answer
 });
 

@@ -72,7 +72,8 @@ class Companions:
             named = self._endpoints.get(service)
             if named is not None:
                 return await self._ask_named(named, request, service, scope)
-            return await self._ask_child(request, service, scope)
+            response = await self._ask_child(request, service, scope)
+            return failed(request, service) if _is_page(response) else response
         except Unavailable as error:
             _log.warning("No answer for %s: %s", service, error.message)
             return unavailable(request, service, error.message)
@@ -168,17 +169,32 @@ def _rehosted(headers: Headers, url: str) -> Headers:
     return [(name, value) for name, value in headers if name.lower() != "host"] + [("Host", urlsplit(url).netloc)]
 
 
+def _is_page(response: Response) -> bool:
+    """Whether this is the web server's own page for what its application stumbled over."""
+    kinds = [value for name, value in response.headers if name.lower() == "content-type"]
+    return response.status == 500 and kinds[:1] == ["text/html; charset=utf-8"]
+
+
 def unavailable(request: Request, service: str, message: str) -> Response:
     """A 503 as JSON or XML, whichever the service's clients read."""
-    text = f"The companion for {service} cannot answer: {message}"
+    return _error(request, 503, "ServiceUnavailable", f"The companion for {service} cannot answer: {message}")
+
+
+def failed(request: Request, service: str) -> Response:
+    """A 501, which SDKs do not try again: the same request would fail in the same way."""
+    name = replay.operation(request) or f"{request.method} {request.raw_path}"
+    text = f"dayfly does not serve {service} itself, and moto, which stands in for it, failed at this request ({name})"
+    return _error(request, 501, "NotImplemented", text)
+
+
+def _error(request: Request, status: int, code: str, text: str) -> Response:
     if request.header("x-amz-target") or "json" in request.header("content-type"):
-        body = msgspec.json.encode({"__type": "ServiceUnavailableException", "message": text})
+        body = msgspec.json.encode({"__type": f"{code}Exception", "message": text})
         kind = "application/x-amz-json-1.1"
     else:
         body = (
-            '<?xml version="1.0" encoding="UTF-8"?>\n<ErrorResponse><Error><Code>ServiceUnavailable</Code>'
-            f"<Message>{escape(text, quote=False)}</Message></Error></ErrorResponse>"
+            '<?xml version="1.0" encoding="UTF-8"?>\n<ErrorResponse><Error>'
+            f"<Code>{code}</Code><Message>{escape(text, quote=False)}</Message></Error></ErrorResponse>"
         ).encode()
         kind = "text/xml"
-    headers = [("Content-Type", kind), ("x-amzn-errortype", "ServiceUnavailableException")]
-    return Response(503, headers, body)
+    return Response(status, [("Content-Type", kind), ("x-amzn-errortype", f"{code}Exception")], body)

@@ -333,6 +333,8 @@ class Connection(asyncio.Protocol):
             self._waiting.clear()
             if self._refusal is None:
                 transport.close()
+            else:
+                self._linger()  # more came behind a request that was the last one
             return
         if self._waiting:
             self._start(*self._waiting.popleft())
@@ -369,8 +371,12 @@ class Connection(asyncio.Protocol):
         headers = [("content-type", "text/plain; charset=utf-8")]
         transport = self._transport
         transport.write(write_head(status, headers, length=len(body), chunked=False, keep_alive=False) + body)
-        # Closing with unread bytes would reset the connection and take the answer with it: say we are done, and let
-        # the client finish sending for a moment.
+        self._linger()
+
+    def _linger(self) -> None:
+        """Close. Doing it with unread bytes would reset the connection and take the answer with it: say that all is
+        said, and let the client finish sending for a moment."""
+        transport = self._transport
         if transport.can_write_eof():
             transport.write_eof()
             self.deadline = self._listener.now + _LINGER_S

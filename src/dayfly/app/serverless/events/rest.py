@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dayfly.app.serverless import naming
+from dayfly.app.serverless.events.mapped import KINDS, mapped
 from dayfly.app.serverless.service import Function, Service
 from dayfly.app.yaml import ApplicationError, Mark, mark_of
 
@@ -37,9 +38,8 @@ def compile_http(service: Service, function: Function, content: Any, mark: Mark 
     method = str(event["method"]).upper()
     path = str(event["path"]).strip("/")
     integration = str(event.get("integration") or "lambda-proxy").lower().replace("_", "-")
-    if integration in ("lambda", "aws", "http", "mock"):
-        service.report.unsupported(f"integration {integration} of {method} /{path} (mapping templates)", mark)
-        return
+    if event.get("async") and integration == "lambda-proxy":
+        integration = "lambda"  # a proxy has nowhere to say so
     _compile_api(service, mark)
     resource = _resource(service, path, mark)
     method = "ANY" if method == "*" else method
@@ -50,9 +50,14 @@ def compile_http(service: Service, function: Function, content: Any, mark: Mark 
         "ApiKeyRequired": bool(event.get("private")),
         "RequestParameters": _request_parameters(event) or {},
         "AuthorizationType": "NONE",
-        "MethodResponses": [],
-        "Integration": _integration(service, function, event, integration, mark),
     }
+    if integration in KINDS:
+        properties["Integration"], properties["MethodResponses"] = mapped(
+            event, integration, invocation_uri(function.arn), function, _answer_headers(event.get("cors")), mark
+        )
+    else:
+        properties["MethodResponses"] = []
+        properties["Integration"] = _integration(event, function, integration, mark)
     properties.update(_authorization(service, event.get("authorizer"), mark))
     method_id = _method_id(path, method)
     if event.get("request"):
@@ -60,7 +65,7 @@ def compile_http(service: Service, function: Function, content: Any, mark: Mark 
     if event.get("operationId"):
         properties["OperationName"] = event["operationId"]
     permission = f"{function.normal}LambdaPermissionApiGateway"
-    depends = [permission] if integration == "lambda-proxy" else []
+    depends = [permission] if integration in ("lambda-proxy", "lambda", "aws") else []
     service.add(method_id, "AWS::ApiGateway::Method", properties, mark, DependsOn=depends)
     if depends:
         service.permit(permission, function, "apigateway.amazonaws.com", _execute_arn(service))
@@ -147,16 +152,12 @@ def invocation_uri(arn: Any) -> dict[str, Any]:
     return {"Fn::Join": ["", [*start, ":lambda:path/2015-03-31/functions/", arn, "/invocations"]]}
 
 
-def _integration(
-    service: Service, function: Function, event: Mapping[str, Any], integration: str, mark: Mark | None
-) -> dict[str, Any]:
+def _integration(event: Mapping[str, Any], function: Function, integration: str, mark: Mark | None) -> dict[str, Any]:
     if integration == "http-proxy":
         uri = (event.get("request") or {}).get("uri")
         if not uri:
             raise ApplicationError.at("the integration http-proxy needs request.uri", mark)
         return {"Type": "HTTP_PROXY", "IntegrationHttpMethod": str(event["method"]).upper(), "Uri": uri}
-    if event.get("async"):
-        service.report.unsupported(f"async of an http event of {function.key}", mark)
     transfer = (event.get("response") or {}).get("transferMode")
     made = {"Type": "AWS_PROXY", "IntegrationHttpMethod": "POST", "Uri": invocation_uri(function.arn)}
     return {**made, "ResponseTransferMode": str(transfer).upper()} if transfer else made
@@ -247,6 +248,17 @@ def _validation(service: Service, request: Mapping[str, Any], method_id: str) ->
         service.add(logical_id, "AWS::ApiGateway::Model", model)
         models[content_type] = {"Ref": logical_id}
     return {"RequestValidatorId": {"Ref": validator}, "RequestModels": models or None}
+
+
+def _answer_headers(cors: Any) -> dict[str, str]:
+    """What every answer of a method that is not a proxy carries."""
+    if not cors:
+        return {}
+    given = cors if isinstance(cors, Mapping) else {}
+    origins = given.get("origins") or given.get("origin") or "*"
+    origin = origins[0] if isinstance(origins, list) else origins
+    headers = {"Access-Control-Allow-Origin": f"'{origin}'"}
+    return {**headers, "Access-Control-Allow-Credentials": "'true'"} if given.get("allowCredentials") else headers
 
 
 def _compile_cors(service: Service, path: str, cors: Any, mark: Mark | None) -> None:

@@ -497,7 +497,8 @@ class ApiGatewayV2:
 
     async def create_api_mapping(self, caller: Caller, params: Params) -> Params:
         domain = self._domain(caller, params["DomainName"])
-        self._gateways.of(caller.scope, params["ApiId"], rest=False)
+        given = self._gateways.apis.get(params["ApiId"])  # a mapping may lead to a REST API, too
+        self._gateways.of(caller.scope, params["ApiId"], rest=given is not None and given.kind == "rest")
         mapping_id = self._id()
         mapping = {"api": params["ApiId"], "stage": params["Stage"], "path": params.get("ApiMappingKey", "")}
         await self._put_domain(caller, replace(domain, mappings={**domain.mappings, mapping_id: mapping}))

@@ -32,6 +32,8 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
     """The file it was read from."""
     template: dict[str, Any]
     parameters: Mapping[str, str] = {}
+    made_up: frozenset[str] = frozenset()
+    """Parameters that nobody gave a value: what cannot be made because of one is stood in for."""
     code: Mapping[str, CodeSource] = {}
     functions: Mapping[str, FunctionName] = {}
     """By key in `serverless.yml`, or by logical id in SAM."""

@@ -7,6 +7,7 @@ not made again. https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/s
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from typing import Any
 import msgspec
 
 from dayfly.app.application import Application
-from dayfly.app.intrinsics import Intrinsics, Surroundings
+from dayfly.app.intrinsics import Intrinsics, Surroundings, dependencies, references
 from dayfly.app.plan import (
+    CODE_BUCKET,
     REPLACED,
     Step,
     give_existing,
@@ -34,8 +36,6 @@ from dayfly.identity.names import Caller, Scope
 from dayfly.stacks import Resource, Stack, Stacks
 from dayfly.stacks.records import Output
 from dayfly.stacks.responses import Responses
-
-CODE_BUCKET = "dayfly-local"
 
 
 class StepFailed(ApplicationError):
@@ -144,7 +144,17 @@ class Deployer:
             caller=Caller(scope=scope), stack=stack.name, stack_id=stack.id, call=self._call, endpoint=self._endpoint,
             source=application.directory, code=code, responses=self._responses,
         )  # fmt: skip
-        run = _Run(self._stacks, self._types, site, stack, intrinsics, application.origins, on_step, strict)
+        run = _Run(
+            self._stacks,
+            self._types,
+            site,
+            stack,
+            intrinsics,
+            application.origins,
+            on_step,
+            strict,
+            application.made_up,
+        )
         try:
             await run.build(steps)
         except Error as error:
@@ -236,6 +246,10 @@ class Deployer:
         await self._stacks.journal.commit(changes)
 
 
+_ABSENT = re.compile(r"(does|do) not exist|not found|NonExistent|NoSuch|NotFound", re.IGNORECASE)
+"""How services say that what a resource names is not there."""
+
+
 class _Run:
     """One run over one stack: what it made and changed, so that it can be taken back."""
 
@@ -249,7 +263,9 @@ class _Run:
         origins: Mapping[str, Mark],
         on_step: Callable[[Step], None],
         strict: bool,
+        made_up: frozenset[str] = frozenset(),
     ) -> None:
+        self.made_up = made_up
         self.stacks = stacks
         self.types = types
         self.site = site
@@ -267,18 +283,41 @@ class _Run:
         wanted = wanted_resources(self.intrinsics)
         existing = self.stacks.resources(self.stack)
         give_existing(self.intrinsics, {key: one for key, one in existing.items() if key in wanted})
-        for step in steps:
-            if step.action == "delete":
-                continue
-            try:
-                await self._one(step, wanted[step.logical_id], existing.get(step.logical_id))
-            except Error as error:
-                raise self._failure(step, wanted[step.logical_id], error) from error
+        pending = [step for step in steps if step.action != "delete"]
+        while pending:
+            pending = await self._some(pending, wanted, existing)
         # Read again: replacements have left behind what they replaced.
         for resource in reversed(self.stacks.resources(self.stack).values()):
             if resource.logical_id not in wanted:
                 await self.delete(resource)
                 self.on_step(Step(action="delete", logical_id=resource.logical_id, type=resource.type))
+
+    async def _some(
+        self, steps: list[Step], wanted: Mapping[str, Any], existing: Mapping[str, Resource]
+    ) -> list[Step]:
+        """Take the steps; those that need what another of them makes, without saying so, are answered for later.
+
+        On AWS they would run beside each other: a topic that is only named is there when its subscription is made.
+        """
+        waiting: dict[str, StepFailed | None] = {}
+        later: list[Step] = []
+        for step in steps:
+            resource = wanted[step.logical_id]
+            if waiting and dependencies(resource, wanted) & waiting.keys():
+                waiting[step.logical_id] = None
+                later.append(step)
+                continue
+            try:
+                await self._one(step, resource, existing.get(step.logical_id))
+            except Error as error:
+                failed = self._failure(step, resource, error)
+                if not _ABSENT.search(error.message):
+                    raise failed from error
+                waiting[step.logical_id] = failed
+                later.append(step)
+        if len(later) == len(steps):
+            raise next(failed for failed in waiting.values() if failed is not None)
+        return later
 
     def _failure(self, step: Step, resource: Any, error: Error) -> StepFailed:
         if isinstance(error, ApplicationError) and error.file is not None:
@@ -318,7 +357,21 @@ class _Run:
                 raise
             await self._stand_in(step, resource, unable.message)
             return
+        except Error as error:
+            why = self._lacking(resource)
+            if self.strict or not fresh or why is None:
+                raise
+            await self._stand_in(step, resource, f"{error.message} ({why})")
+            return
         self.intrinsics.resources[key] = made
+
+    def _lacking(self, resource: Any) -> str | None:
+        """What a resource was not given: without it nobody can say whether it could be made."""
+        need = needed_placeholder(resource, self.intrinsics.template["Resources"], self.stacks.resources(self.stack))
+        if need is not None:
+            return f"needs {need}, which is not supported"
+        names = sorted(set(references(resource.get("Properties"))) & self.made_up)
+        return f"the parameter {names[0]} has no value" if names else None
 
     async def _create(self, step: Step, properties: Properties, retain: bool) -> Physical:
         made = await self.types[step.type].create(self.site, step.logical_id, copy.deepcopy(properties))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from dayfly.app import sam
 from dayfly.app.application import Application, FunctionName
+from dayfly.app.public_layers import supplied
 from dayfly.app.report import Report
 from dayfly.app.serverless import Service, compile_service
 from dayfly.app.serverless.constructs import construct_door
@@ -55,14 +57,20 @@ def load(
     if not isinstance(content, Map):
         raise ApplicationError(f"{file.name} holds no application", file, 1)
     if file.name.startswith("serverless.") or ("service" in content and "provider" in content):
-        return _serverless(file, content, options, doors or Doors(), stage, region, name)
+        made = _serverless(file, content, options, doors or Doors(), stage, region, name)
+        return supplied(made, _kept(cache))
     if "Resources" in content or "Transform" in content or "AWSTemplateFormatVersion" in content:
-        return sam.load(file, content, options, doors or Doors(), name)
+        return supplied(sam.load(file, content, options, doors or Doors(), name), _kept(cache))
     raise ApplicationError(
         f"{file.name} is neither a serverless.yml (no `service` and `provider`) nor a template (no `Resources`)",
         file,
         1,
     )
+
+
+def _kept(cache: Path | None) -> Path:
+    """Where manifests that belong to no application are kept."""
+    return cache if cache is not None else Path(tempfile.gettempdir()) / "dayfly"
 
 
 def find(path: Path) -> Path:

@@ -15,6 +15,8 @@ from dayfly.stacks import Resource
 
 Action = Literal["create", "update", "replace", "delete", "none", "skip"]
 _SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "none": " ", "skip": "!"}
+CODE_BUCKET = "dayfly-local"
+"""Stands for code that lies in a directory of this machine."""
 REPLACED = "~replaced"
 """Ends the logical id of what a replacement stands for now, until it is deleted."""
 
@@ -135,9 +137,14 @@ def unsupported(resource: Mapping[str, Any], types: Mapping[str, ResourceType]) 
     kind = resource["Type"]
     if kind not in types:
         return f"not supported: {kind}"
-    code = (resource.get("Properties") or {}).get("Code")
-    if kind == "AWS::Lambda::Function" and isinstance(code, Mapping) and "ImageUri" in code:
+    properties = resource.get("Properties") or {}
+    code = properties.get("Code") or properties.get("Content")
+    if not isinstance(code, Mapping) or not kind.startswith("AWS::Lambda::"):
+        return None
+    if "ImageUri" in code:
         return "not supported: a function as a container image"
+    if code.get("S3Bucket") == CODE_BUCKET and not str(code.get("S3Key")).startswith("/"):
+        return "its code is not here"
     return None
 
 

@@ -53,6 +53,11 @@ def load(file: Path, template: Map, options: Options, doors: Doors, name: str | 
         path=file,
         template=expanded,
         parameters=parameters,
+        made_up=frozenset(
+            key
+            for key, one in (template.get("Parameters") or {}).items()
+            if key not in options.params and isinstance(one, Mapping) and "Default" not in one
+        ),
         code=_code_by_expanded_id(code, expanded["Resources"]),
         functions=functions,
         origins=origins,
@@ -137,7 +142,19 @@ def _made_up(key: str, kind: str, definition: Any) -> str:
         return _text(allowed[0])
     if kind in ("Number", "List<Number>"):
         return "1"
+    for named, ids in _MADE_UP_IDS.items():
+        if named in kind or (named in key.replace("_", "") and key.rstrip("s").endswith(("Id", named))):
+            return ids
     return f"local-{key.lower()}"
+
+
+_MADE_UP_IDS = {
+    "SecurityGroup": "sg-0123456789abcdef0",
+    "Subnet": "subnet-0123456789abcdef0",
+    "VPC": "vpc-0123456789abcdef0",
+    "Vpc": "vpc-0123456789abcdef0",
+}
+"""Networks have no effect here, but their ids are checked."""
 
 
 def _ssm_value(name: str, options: Options, doors: Doors, report: Report, mark: Mark | None) -> str:

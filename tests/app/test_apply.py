@@ -26,7 +26,7 @@ class Thing:
     """`Fixed` cannot change in place; `Fail` cannot be had at all."""
 
     ignored: frozenset[str] = frozenset()
-    known = frozenset({"Name", "Fixed", "Fail", "Other"})
+    known = frozenset({"Name", "Fixed", "Fail", "Needs", "Other"})
 
     def __init__(self) -> None:
         self.told: list[str] = []
@@ -36,6 +36,8 @@ class Thing:
     async def create(self, site: Site, logical_id: str, properties: Properties) -> Physical:
         if properties.get("Fail"):
             raise Error("it does not want to")
+        if properties.get("Needs") not in (None, *(told[1:] for told in self.told)):
+            raise Error("Topic does not exist")
         self.numbers += 1
         self.told.append(f"+{logical_id}")
         return Physical(id=f"{self.prefix}{logical_id}-{self.numbers}", attributes={"Arn": f"arn:{logical_id}"})
@@ -126,6 +128,19 @@ async def test_a_plan_says_what_would_be_done_and_does_nothing() -> None:
     steps = [str(step) for step in world.deployer.plan(app(more), {})]
     assert steps[0] == "~ A (T): Name"
     assert steps[-1] == "! C (Unknown): not supported: Unknown"
+
+
+async def test_what_names_another_without_referring_to_it_is_made_after_it() -> None:
+    world = World()
+    text = """
+Resources:
+  A: {Type: T, Properties: {Needs: C}}
+  B: {Type: T, Properties: {Name: {Ref: A}}}
+  C: {Type: T}
+"""
+    assert await world.deploy(text) == ["+C", "+A", "+B"]
+    with pytest.raises(StepFailed, match=r"A .* does not exist"):
+        await World().deploy(text.replace("Needs: C", "Needs: D"))
 
 
 async def test_a_failure_takes_back_what_the_run_did_and_names_the_line() -> None:

@@ -292,9 +292,7 @@ class _Run:
                 await self.delete(resource)
                 self.on_step(Step(action="delete", logical_id=resource.logical_id, type=resource.type))
 
-    async def _some(
-        self, steps: list[Step], wanted: Mapping[str, Any], existing: Mapping[str, Resource]
-    ) -> list[Step]:
+    async def _some(self, steps: list[Step], wanted: Mapping[str, Any], existing: Mapping[str, Resource]) -> list[Step]:
         """Take the steps; those that need what another of them makes, without saying so, are answered for later.
 
         On AWS they would run beside each other: a topic that is only named is there when its subscription is made.

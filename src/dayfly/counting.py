@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from dayfly.api import Params
+from dayfly.errors import NOT_JSON
 from dayfly.front.messages import Request
 
 _LARGEST_READ = 64 * 1024
@@ -69,7 +70,7 @@ def named_in(service: str, request: Request) -> str:
         return ""
     try:
         said = msgspec.json.decode(request.body, type=dict[str, Any]).get("TableName")
-    except msgspec.DecodeError:
+    except NOT_JSON:
         return ""
     return _name_in(service, said) if isinstance(said, str) else ""
 

@@ -6,6 +6,11 @@ module of a service says in one table (`FAULTS`) which AWS error code and status
 
 from __future__ import annotations
 
+import msgspec
+
+NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are no JSON: invalid UTF-8 and too deep nesting are Python's own errors."""
+
 
 class Error(Exception):
     """Something was refused or failed."""

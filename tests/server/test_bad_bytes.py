@@ -162,6 +162,16 @@ CASES: dict[str, tuple[bytes, bytes, bytes]] = {
         b" 400 ",
         b"InvalidRequestContentException",
     ),
+    "a payload with invalid UTF-8": (
+        post("", b'"\xff"', "/2015-03-31/functions/bad-dev-echo/invocations"),
+        b" 400 ",
+        b"InvalidRequestContentException",
+    ),
+    "a payload nested too deep": (
+        post("", b"[" * 100_000, "/2015-03-31/functions/bad-dev-echo/invocations"),
+        b" 400 ",
+        b"InvalidRequestContentException",
+    ),
     "a path that is no path": (post("", b"", "/%zz%00%ff/../..//"), b" 501 ", b"dayfly does not serve"),
     "a control call that is not JSON": (post("", b"\xff", "/_dayfly/tick"), b" 400 ", b"the body must be"),
     "an unknown service": (post(SIGNED.format("nonsense"), b"{}"), b" 501 ", b"dayfly does not serve"),

@@ -17,7 +17,7 @@ from dayfly.buses.model import DEFAULT_BUS, Bus, Rule, Target, bus_arn, rule_arn
 from dayfly.buses.patterns import InvalidPattern, check, matches
 from dayfly.buses.service import Buses, bus_name, read_pattern
 from dayfly.clock import Clock
-from dayfly.errors import Error
+from dayfly.errors import NOT_JSON, Error
 from dayfly.identity import Caller, Scope
 from dayfly.ids import Ids
 from dayfly.schedules.expressions import InvalidExpression
@@ -139,7 +139,7 @@ class Events:
                 return {"ErrorCode": "InvalidArgument", "ErrorMessage": message}, ()
         try:
             detail = msgspec.json.decode(entry["Detail"])
-        except msgspec.DecodeError:
+        except NOT_JSON:
             detail = None
         if not isinstance(detail, dict):
             return {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}, ()

@@ -18,7 +18,7 @@ from dayfly.api.lambda_access import LambdaAccess
 from dayfly.api.lambda_functions import LambdaFunctions
 from dayfly.api.lambda_layers import LambdaLayers
 from dayfly.clock import Clock
-from dayfly.errors import Error
+from dayfly.errors import NOT_JSON, Error
 from dayfly.functions import errors
 from dayfly.functions.invoke import Outcome
 from dayfly.functions.names import read_function
@@ -167,7 +167,8 @@ def _json(payload: bytes | None) -> bytes:
         return b"{}"
     try:
         msgspec.json.decode(payload, type=msgspec.Raw)
-    except msgspec.DecodeError as error:
+        payload.decode()  # which a raw value is not looked at for
+    except NOT_JSON as error:
         raise errors.InvalidRequestContent(f"Could not parse request body into json: {error}") from None
     return payload
 

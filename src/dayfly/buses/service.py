@@ -17,6 +17,7 @@ from dayfly.buses.inputs import select, transform
 from dayfly.buses.model import DEFAULT_BUS, Bus, Rule, Target, rule_arn
 from dayfly.buses.patterns import check, matches
 from dayfly.clock import Clock
+from dayfly.errors import NOT_JSON
 from dayfly.identity import Scope
 from dayfly.ids import Ids
 from dayfly.schedules.due import Plan, Timetable
@@ -305,7 +306,7 @@ def read_pattern(text: str) -> Any:
     """Raises Invalid for what is not JSON."""
     try:
         return msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
+    except NOT_JSON as error:
         raise Invalid(f"Event pattern is not valid. Reason: {error}") from None
 
 

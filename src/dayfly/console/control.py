@@ -14,7 +14,7 @@ import msgspec
 from dayfly import __version__
 from dayfly.console.downloads import PREFIXES, Downloads
 from dayfly.console.log_stream import LogStream
-from dayfly.errors import Error, Unsupported
+from dayfly.errors import NOT_JSON, Error, Unsupported
 from dayfly.front.messages import Request, Response
 from dayfly.identity import Caller, Scope
 from dayfly.logs import Pattern
@@ -163,7 +163,7 @@ class Control:
     async def _answer_tick(self, request: Request, scope: Scope) -> Response:
         try:
             wanted = msgspec.json.decode(request.body or b"{}", type=dict[str, str])
-        except msgspec.DecodeError:
+        except NOT_JSON:
             wanted = {}
         if set(wanted) not in ({"function"}, {"schedule"}):
             raise Invalid('the body must be {"function": …} or {"schedule": …}')
@@ -181,7 +181,7 @@ class Control:
 def _document(request: Request) -> dict[str, Any]:
     try:
         return msgspec.json.decode(request.body or b"{}", type=dict[str, Any])
-    except msgspec.DecodeError:
+    except NOT_JSON:
         raise Invalid("the body must be a JSON object") from None
 
 

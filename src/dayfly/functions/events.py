@@ -17,6 +17,7 @@ from typing import Any, Literal
 import msgspec
 
 from dayfly.clock import Clock
+from dayfly.errors import NOT_JSON
 from dayfly.functions.catalogue import Catalogue
 from dayfly.functions.errors import FunctionNotFound, RequestTooLarge, TooManyRequests
 from dayfly.functions.invoke import ASYNC_LIMIT, Invocations, Outcome
@@ -219,7 +220,7 @@ def _error_attributes(outcome: Outcome | None) -> dict[str, str]:
         return {"ErrorCode": "429", "ErrorMessage": "Rate Exceeded."}
     try:
         message = str(msgspec.json.decode(outcome.payload).get("errorMessage", ""))
-    except (msgspec.DecodeError, AttributeError):
+    except (*NOT_JSON, AttributeError):
         message = outcome.payload.decode(errors="replace")
     return {"ErrorCode": "200", "ErrorMessage": message[:1024]}
 
@@ -249,7 +250,7 @@ def _document(function_arn: str, event: Event, outcome: Outcome | None, conditio
 def _json_or_text(data: bytes) -> Any:
     try:
         return msgspec.json.decode(data) if data else None
-    except msgspec.DecodeError:
+    except NOT_JSON:
         return data.decode(errors="replace")
 
 

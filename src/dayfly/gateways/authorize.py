@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from dayfly.errors import Error, Unsupported
+from dayfly.errors import NOT_JSON, Error, Unsupported
 from dayfly.gateways.doors import Functions, Verify
 from dayfly.gateways.events import context_v1, event_v1, event_v2
 from dayfly.gateways.jwt import JwtRefused, Keys
@@ -166,7 +166,7 @@ class Authorizers:
             return broken
         try:
             result = _decode(outcome.payload or b"null")
-        except msgspec.DecodeError:
+        except NOT_JSON:
             return broken
         if outcome.error is not None:
             # A thrown `Unauthorized` is the documented way to say 401.

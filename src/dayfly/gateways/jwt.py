@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from dayfly.errors import Error
+from dayfly.errors import NOT_JSON, Error
 from dayfly.gateways.outgoing import BackendFailed, fetch
 
 if TYPE_CHECKING:  # imported for the first token: it takes long, and few platforms have a JWT authorizer
@@ -37,7 +37,7 @@ def _bytes(text: str) -> bytes:
 def _document(text: str) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(_bytes(text))
-    except msgspec.DecodeError as error:
+    except NOT_JSON as error:
         raise JwtRefused("the token is not JSON") from error
     if not isinstance(found, dict):
         raise JwtRefused("the token is not JSON")
@@ -101,7 +101,7 @@ async def _get(url: str) -> dict[str, Any]:
     try:
         reply = await asyncio.wait_for(fetch("GET", url, [], b""), _FETCH_S)
         found = msgspec.json.decode(reply.body if isinstance(reply.body, bytes) else b"")
-    except (BackendFailed, TimeoutError, msgspec.DecodeError) as error:
+    except (BackendFailed, TimeoutError, *NOT_JSON) as error:
         raise JwtRefused(f"the issuer's keys cannot be read from {url}: {error}") from error
     return found if isinstance(found, dict) else {}
 

@@ -18,7 +18,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from dayfly.errors import Error, Unsupported
+from dayfly.errors import NOT_JSON, Error, Unsupported
 from dayfly.functions.errors import TooManyRequests
 from dayfly.gateways.doors import Ask, Call, Functions, ServiceCall
 from dayfly.gateways.java import shown
@@ -298,7 +298,7 @@ def _of_body(body: bytes, path: str) -> str | None:
         return body.decode("utf-8", "replace")
     try:
         return as_text(find(msgspec.json.decode(body or b"null"), path))
-    except msgspec.DecodeError:
+    except NOT_JSON:
         return None
 
 
@@ -328,7 +328,7 @@ def _mocked(body: bytes) -> Answer:
 def _error_message(payload: bytes) -> str:
     try:
         document = msgspec.json.decode(payload or b"null")
-    except msgspec.DecodeError:
+    except NOT_JSON:
         return payload.decode("utf-8", "replace")
     return shown(document.get("errorMessage")) if isinstance(document, dict) else shown(document)
 

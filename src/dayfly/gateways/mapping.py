@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from dayfly.errors import NOT_JSON
 from dayfly.gateways.moment import Moment, clf_time
 from dayfly.gateways.traffic import Incoming
 
@@ -64,7 +65,7 @@ def _of_request(name: str, moment: Moment) -> str | None:
                 return request.body.decode("utf-8", "replace")
             try:
                 return as_text(dig(msgspec.json.decode(request.body or b"null"), key))
-            except msgspec.DecodeError:
+            except NOT_JSON:
                 return None
         case "header":
             values = [value for given, value in request.headers if given.lower() == key.lower()]

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from dayfly.errors import Unsupported
+from dayfly.errors import NOT_JSON, Unsupported
 from dayfly.gateways.model import Authorizer, Integration, Invalid, Method, Resource, Route, Surface
 
 _METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace", "x-amazon-apigateway-any-method"}
@@ -22,7 +22,7 @@ def read_document(body: bytes | str) -> dict[str, Any]:
     """The document of a JSON or YAML text. Raises Invalid."""
     try:
         found = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except NOT_JSON:
         import yaml  # seldom needed
 
         try:

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from dayfly.errors import Error
+from dayfly.errors import NOT_JSON, Error
 from dayfly.gateways.traffic import JSON, Headers, Reply
 
 _decode = msgspec.json.Decoder().decode
@@ -31,7 +31,7 @@ def reply_v2(payload: bytes) -> Reply:
     """Raises Malformed."""
     try:
         result = _decode(payload or b"null")
-    except msgspec.DecodeError as error:
+    except NOT_JSON as error:
         raise Malformed(f"the function's result is not JSON: {error}") from error
     if not isinstance(result, dict) or "statusCode" not in result:
         return Reply(200, [JSON], b"" if result is None else payload)
@@ -52,7 +52,7 @@ def reply_v1(payload: bytes, *, http_api: bool = False) -> Reply:
     """Raises Malformed."""
     try:
         result = _decode(payload or b"null")
-    except msgspec.DecodeError as error:
+    except NOT_JSON as error:
         raise Malformed(f"the function's result is not JSON: {error}") from error
     if not isinstance(result, dict):
         raise Malformed("the function's result is not an object")

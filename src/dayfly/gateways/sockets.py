@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from dayfly.clock import Clock, Timer
-from dayfly.errors import Error, Unsupported
+from dayfly.errors import NOT_JSON, Error, Unsupported
 from dayfly.gateways.events import _NO_IDENTITY, gathered
 from dayfly.gateways.mapping import as_text, dig
 from dayfly.gateways.model import Api, Stage
@@ -245,7 +245,7 @@ class Sockets:
             raise Error("the function failed")
         try:
             result = msgspec.json.decode(outcome.payload or b"null")
-        except msgspec.DecodeError as error:
+        except NOT_JSON as error:
             raise Error("the function's result is not JSON") from error
         status = result.get("statusCode", 200) if isinstance(result, dict) else 200
         return int(status), result
@@ -341,6 +341,6 @@ def route_key(selection: str, received: str | bytes) -> str:
         return "$default"
     try:
         document = msgspec.json.decode(received)
-    except msgspec.DecodeError:
+    except NOT_JSON:
         return "$default"
     return as_text(dig(document, expression.removeprefix("$request.body."))) or "$default"

@@ -14,6 +14,7 @@ from urllib.parse import quote_plus, unquote_plus
 
 import msgspec
 
+from dayfly.errors import NOT_JSON
 from dayfly.gateways.java import Offered, shown
 from dayfly.gateways.jsonpath import find
 from dayfly.gateways.mapping import context_of
@@ -103,7 +104,7 @@ class Input(Offered):
         if self._document is msgspec.UNSET:
             try:
                 self._document = msgspec.json.decode(self._body) if self._body.strip() else {}
-            except msgspec.DecodeError:
+            except NOT_JSON:
                 self._document = self._body.decode("utf-8", "replace")
         return self._document
 
@@ -145,7 +146,7 @@ def _utf16(char: str) -> tuple[int, ...]:
 def _parse(text: Any) -> Any:
     try:
         return msgspec.json.decode(shown(text))
-    except msgspec.DecodeError:
+    except NOT_JSON:
         return None
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from dayfly.clock import Clock
-from dayfly.errors import Error
+from dayfly.errors import NOT_JSON, Error
 from dayfly.functions.errors import TooManyRequests
 from dayfly.gateways.cors import is_preflight, preflight, with_cors
 from dayfly.gateways.doors import Functions, Verify
@@ -161,7 +161,7 @@ def _prelude(begun: bytes) -> tuple[int, Headers, bytes]:
             if not any(name.lower() == "content-type" for name, _ in headers):
                 headers.append(("content-type", "application/octet-stream"))
             return _status(prelude.get("statusCode", 200)), headers, rest + _body(prelude)
-        except (msgspec.DecodeError, AttributeError, Malformed):
+        except (*NOT_JSON, AttributeError, Malformed):
             pass
     return 200, [("content-type", "application/octet-stream")], begun
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from dayfly.clock import Clock
-from dayfly.errors import Error
+from dayfly.errors import NOT_JSON, Error
 from dayfly.ids import Ids
 from dayfly.store import Change, Changes, Journal
 
@@ -254,7 +254,7 @@ def _policy_key(account: str, policy: Policy) -> str:
 def _checked(document: str) -> str:
     try:
         parsed = msgspec.json.decode(document)
-    except msgspec.DecodeError as error:
+    except NOT_JSON as error:
         raise MalformedPolicyDocument(f"Syntax errors in policy: {error}") from error
     if not isinstance(parsed, dict) or "Statement" not in parsed:
         raise MalformedPolicyDocument("Syntax errors in policy: a policy is an object with a Statement.")

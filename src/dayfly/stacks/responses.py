@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from dayfly.errors import NOT_JSON
 from dayfly.ids import Ids
 
 _HOST = "cloudformation-custom-resource-response-"
@@ -40,7 +41,7 @@ class Responses:
             return False
         try:
             document = msgspec.json.decode(body)
-        except msgspec.DecodeError:
+        except NOT_JSON:
             document = {"Status": "FAILED", "Reason": "the function's answer is not JSON"}
         waiting.set_result(document if isinstance(document, dict) else {})
         return True

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from dayfly.errors import NOT_JSON
 from dayfly.wire import scalars, timestamps
 from dayfly.wire.refusals import Malformed
 from dayfly.wire.shapes import Shape
@@ -24,7 +25,7 @@ def decode(body: bytes) -> Any:
     """The body's JSON value; an empty body is an empty object. Raises Malformed."""
     try:
         return _decode(body) if body else {}
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except NOT_JSON as error:
         raise Malformed(f"The request body is not valid JSON: {error}") from error
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from dayfly.api import Refused
 from dayfly.app.resources import Physical, Properties, Replace, Site
+from dayfly.errors import NOT_JSON
 
 _SERVICE = "apigatewayv2"
 _WHOLE = frozenset({"TimeoutInMillis", "AuthorizerResultTtlInSeconds", "MaxAge"})
@@ -112,7 +113,7 @@ def _document(body: Any) -> dict[str, Any]:
         return body
     try:
         found = msgspec.json.decode(body or "{}")
-    except msgspec.DecodeError:
+    except NOT_JSON:
         return {}
     return found if isinstance(found, dict) else {}
 

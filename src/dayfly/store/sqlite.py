@@ -27,6 +27,7 @@ from queue import SimpleQueue
 from typing import Self, TypeVar
 
 from dayfly.errors import Error
+from dayfly.store.checkpoint import Checkpointer
 from dayfly.store.group import Batch, GroupCommit
 from dayfly.store.lock import StateLock
 
@@ -60,7 +61,7 @@ class SqliteJournal(GroupCommit):
         self.path = path
         self._lock = lock
         self._reader = reader
-        self._writer = _Writer(writer)
+        self._writer = _Writer(writer, path)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -100,7 +101,7 @@ class SqliteJournal(GroupCommit):
         return None if row is None else row[0]
 
     def _write(self, batch: Batch) -> None:
-        self._writer.jobs.put((self._running_loop(), batch.changes, self._wrote, self._failed))
+        self._writer.jobs.put((self._running_loop(), batch.changes, batch.size, self._wrote, self._failed))
 
     def _probe(self) -> None:
         def worked() -> None:
@@ -109,7 +110,7 @@ class SqliteJournal(GroupCommit):
         def failed(_reason: str) -> None:
             self._probed(worked=False)
 
-        self._writer.jobs.put((self._running_loop(), None, worked, failed))
+        self._writer.jobs.put((self._running_loop(), None, 0, worked, failed))
 
     async def _release(self) -> None:
         await asyncio.to_thread(self._writer.close)
@@ -120,15 +121,17 @@ class SqliteJournal(GroupCommit):
         return self._loop if self._loop is not None else asyncio.get_running_loop()
 
 
-Job = tuple[AbstractEventLoop, "dict[str, bytes | None] | None", Callable[[], None], Callable[[str], None]]
-"""Where to report to, the changes (None: find out whether writing works), what to call when it worked, or did not."""
+Job = tuple[AbstractEventLoop, "dict[str, bytes | None] | None", int, Callable[[], None], Callable[[str], None]]
+"""Where to report to, the changes (None: find out whether writing works) and their size in bytes, what to call when it
+worked, or did not."""
 
 
 class _Writer:
     """The thread that owns the writing connection. Without jobs it ends."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self.connection = connection
+        self._log = Checkpointer(lambda: _connect(path), pages=CHECKPOINT_PAGES, page_bytes=PAGE_BYTES)
         self.jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="dayfly-journal", daemon=True)
         self._thread.start()
@@ -140,15 +143,17 @@ class _Writer:
 
     def _run(self) -> None:
         while (job := self.jobs.get()) is not None:
-            loop, changes, worked, failed = job
+            loop, changes, size, worked, failed = job
             try:
                 try:
+                    self._log.finish(self.connection)
                     self._write(changes)
                 except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, and the thread must go on
                     self._roll_back()
                     loop.call_soon_threadsafe(failed, str(error) or type(error).__name__)
                 else:
                     loop.call_soon_threadsafe(worked)
+                    self._log.wrote(size, len(changes or ()))
             except RuntimeError:
                 log.warning("the loop ended before the journal was closed")
         self._finish()
@@ -182,6 +187,7 @@ class _Writer:
             log.warning("the journal could not be rolled back: %s", error)
 
     def _finish(self) -> None:
+        self._log.close()
         try:
             self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         except sqlite3.Error as error:
@@ -207,7 +213,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     if mode != "wal":
         raise StateUnreadable(f"The file system of {path} does not support SQLite's write-ahead log.")
     connection.execute("PRAGMA synchronous = FULL")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    connection.execute("PRAGMA wal_autocheckpoint = 0")  # see checkpoint.py
     connection.execute("PRAGMA cache_size = -16384")
     if version < SCHEMA_VERSION:
         connection.execute("BEGIN IMMEDIATE")

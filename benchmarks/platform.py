@@ -52,7 +52,7 @@ def running(files: Mapping[str, str], *options: str) -> Iterator[Running]:
         began = time.perf_counter()
         command = [sys.executable, "-m", "dayfly", "dev", directory, "--json", "--port", "0", *options]
         with Path(directory, "stderr").open("wb") as errors:
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=os.environ.copy())
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=environment())
         try:
             assert process.stdout is not None
             for line in process.stdout:
@@ -71,6 +71,11 @@ def running(files: Mapping[str, str], *options: str) -> Iterator[Running]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def environment() -> dict[str, str]:
+    """The environment that a platform is measured in: with compiled modules, as an installed package has them."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def _tree(pid: int) -> Iterator[int]:

@@ -186,3 +186,15 @@ async def test_a_warm_environment_is_used_again(bench):
     spec = bench.spec({"app.js": "let n = 0; exports.handler = async () => ++n;"}, family="node")
     assert [(await bench.pool.invoke(spec, invoke_of())).payload for _ in range(3)] == [b"1", b"2", b"3"]
     bench.pool.retire(spec.key)
+
+
+async def test_version_2_of_the_sdk_signs_urls_for_the_platform(bench):
+    # Stands in for aws-sdk: its core has a configuration once all is loaded.
+    files = {
+        "app.js": "const AWS = require('aws-sdk'); exports.handler = async () => AWS.config.s3;",
+        "node_modules/aws-sdk/package.json": '{"main": "lib/aws.js"}',
+        "node_modules/aws-sdk/lib/aws.js": "const AWS = require('./core'); module.exports = AWS;",
+        "node_modules/aws-sdk/lib/core.js": "module.exports = { config: {} };",
+    }
+    value = await bench.value(files, family="node", environment={"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"})
+    assert value == {"endpoint": "http://127.0.0.1:4566", "s3ForcePathStyle": True}

@@ -25,6 +25,7 @@ from dayfly.store import Changes, Journal
 _log = logging.getLogger("dayfly.companions")
 Watch = Callable[[Request, Response, str, Scope], Awaitable[Changes]]
 """Given a request that changed something, its answer, the service and whose it is: what to commit with it."""
+_FORM = "application/x-www-form-urlencoded"
 ACCOUNT_HEADER = "x-moto-account-id"
 """http://docs.getmoto.org/en/latest/docs/multi_account.html"""
 
@@ -95,6 +96,8 @@ class Companions:
         url = await self._child.url()
         headers = [(name, value) for name, value in request.headers if name.lower() != ACCOUNT_HEADER]
         headers.append((ACCOUNT_HEADER, scope.account))
+        if service == "s3" and request.method == "PUT":
+            headers = _as_bytes(headers)
         name = replay.operation(request)
         if not replay.changes_state(request, name):
             return await self._proxy.forward(url, request.method, request.target, headers, request.body)
@@ -162,6 +165,14 @@ class Companions:
 def _base(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def _as_bytes(headers: Headers) -> Headers:
+    """An object that calls itself a form (as many HTTP clients do unasked) is kept, not read as a form."""
+    return [
+        (name, "binary/octet-stream" if name.lower() == "content-type" and value.startswith(_FORM) else value)
+        for name, value in headers
+    ]
 
 
 def _rehosted(headers: Headers, url: str) -> Headers:

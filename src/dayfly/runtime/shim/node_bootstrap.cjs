@@ -58,6 +58,7 @@ async function describe(description) {
   Module._initPaths(); // NODE_PATH was not set yet when Node read it
   if (/--enable-source-maps/.test(init.env.NODE_OPTIONS || '')) process.setSourceMapsEnabled(true);
   redirect.install();
+  if (process.env.AWS_ENDPOINT_URL) redirect.signForPlatform();
   patchConsole();
   try {
     handler = await load(init.handler);

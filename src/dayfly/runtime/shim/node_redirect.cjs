@@ -1,6 +1,7 @@
 // Leads connections for AWS to the platform, whatever library opens them: `*.amazonaws.com` on 443 goes to the platform's
 // TLS listener (the server name stays), on 80 to its endpoint; `*.localhost` is this machine.
 'use strict';
+const Module = require('module');
 const net = require('net');
 
 function address(text) {
@@ -40,4 +41,18 @@ function install() {
   };
 }
 
-module.exports = { install, instead };
+// Version 2 of the JavaScript SDK ignores AWS_ENDPOINT_URL. Its requests are led here as they are, but a presigned URL
+// goes to somebody else's machine: it must name what answers there.
+function signForPlatform() {
+  const endpoint = process.env.AWS_ENDPOINT_URL;
+  const load = Module._load;
+  Module._load = function (request, parent, ...rest) {
+    const loaded = load.call(this, request, parent, ...rest);
+    if (request.endsWith('/core') && /[\\/]aws-sdk[\\/]/.test(parent?.filename ?? '') && loaded.config && !loaded.config.s3) {
+      loaded.config.s3 = { endpoint, s3ForcePathStyle: true };
+    }
+    return loaded;
+  };
+}
+
+module.exports = { install, instead, signForPlatform };

@@ -51,7 +51,7 @@ from dayfly.services import apis
 from dayfly.settings import Settings
 from dayfly.stacks import Stacks
 from dayfly.stacks.responses import Responses
-from dayfly.store import Change, Journal
+from dayfly.store import Change, Journal, JournalFailed
 from dayfly.store.memory import MemoryJournal
 from dayfly.targets import Targets
 from dayfly.topics import Topics
@@ -235,8 +235,7 @@ class Platform:
         async with contextlib.AsyncExitStack() as ending:  # whatever fails, the rest is still ended
             ending.callback(self._owned.close)
             ending.push_async_callback(self.journal.close)
-            ending.push_async_callback(self.meter.flush)
-            ending.push_async_callback(self.logs.flush)
+            ending.push_async_callback(self._flush)
             ending.push_async_callback(self.companions.close)
             ending.push_async_callback(self.pool.close, deadline_s)
             ending.push_async_callback(self.queues.close)
@@ -247,6 +246,13 @@ class Platform:
             ending.push_async_callback(self.gateways.stop, deadline_s)
             ending.push_async_callback(self.listener.stop, deadline_s)
             ending.callback(self.log_stream.close)
+
+    async def _flush(self) -> None:
+        for keeper in (self.logs, self.meter):
+            try:
+                await keeper.flush()
+            except JournalFailed as error:  # a full disk is no reason not to stop
+                _log.warning("the last lines of logs and figures of usage are lost: %s", error)
 
     def _reload(self) -> None:
         """After a commit that failed: memory goes back to what the journal has."""

@@ -13,14 +13,20 @@ import io
 import os
 import shutil
 import stat
+import threading
 import zipfile
 from pathlib import Path, PurePosixPath
 
+from dayfly.errors import Unavailable
 from dayfly.functions.errors import CodeTooLarge, InvalidParameter
 from dayfly.functions.model import MIB, Code
 
 UNPACKED_LIMIT = 262_144_000
 """https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+
+
+class CodeNotKept(Unavailable):
+    """The code could not be written to disk."""
 
 
 class CodeStore:
@@ -32,16 +38,19 @@ class CodeStore:
     def put(self, data: bytes) -> Code:
         """Keep a zip durably and unpack it. Blocking: call from a thread for large ones.
 
-        Raises InvalidParameter for what is not a sound zip, CodeTooLarge.
+        Raises InvalidParameter for what is not a sound zip, CodeTooLarge, and CodeNotKept.
         """
         digest = hashlib.sha256(data)
         code = Code(sha256=base64.b64encode(digest.digest()).decode(), size=len(data))
         archive = _opened(data)
         kept = self._zip_of(digest.hexdigest())
-        self._directory.mkdir(parents=True, exist_ok=True)
-        if not kept.exists():
-            _write_durably(kept, data)
-        self._unpack(archive, digest.hexdigest())
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            if not kept.exists():
+                _write_durably(kept, data)
+            self._unpack(archive, digest.hexdigest())
+        except OSError as error:
+            raise CodeNotKept(f"The code could not be kept: {error.strerror}.") from error
         return code
 
     def directory_of(self, code: Code) -> Path:
@@ -70,7 +79,7 @@ class CodeStore:
         target = self._directory / name
         if target.is_dir():
             return
-        scratch = self._directory / f".{name}.{os.getpid()}"
+        scratch = self._directory / f".{name}.{os.getpid()}.{threading.get_ident()}"
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
         scratch.chmod(0o755)
@@ -163,11 +172,15 @@ def _link(target: Path, destination: str, root: Path, name: str) -> None:
 
 def _write_durably(path: Path, data: bytes) -> None:
     scratch = path.with_name(f".{path.name}.{os.getpid()}.{id(data)}")
-    with scratch.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.replace(path)
+    try:
+        with scratch.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(path)
+    except OSError:
+        scratch.unlink(missing_ok=True)  # half a file on a full disk takes room and is no use
+        raise
     handle = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(handle)

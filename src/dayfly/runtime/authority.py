@@ -99,9 +99,16 @@ class Authority:
 
         key_path = self._directory / "ca.key"
         if key_path.exists() and self.certificate.exists():
-            key = serialization.load_pem_private_key(key_path.read_bytes(), None)
-            certificate = x509.load_pem_x509_certificate(self.certificate.read_bytes())
-            if isinstance(key, ec.EllipticCurvePrivateKey) and certificate.not_valid_after_utc > self._now() + _SLACK:
+            try:
+                key = serialization.load_pem_private_key(key_path.read_bytes(), None)
+                certificate = x509.load_pem_x509_certificate(self.certificate.read_bytes())
+            except ValueError:
+                key = None  # a crash left one of them unfinished: both are made anew
+            if (
+                isinstance(key, ec.EllipticCurvePrivateKey)
+                and certificate.public_key() == key.public_key()
+                and certificate.not_valid_after_utc > self._now() + _SLACK
+            ):
                 return key, certificate
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "dayfly local authority")])
@@ -123,7 +130,7 @@ class Authority:
             .sign(key, hashes.SHA256())
         )
         _write_private(key_path, _key_bytes(key))
-        self.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        _write_public(self.certificate, certificate.public_bytes(serialization.Encoding.PEM))
         for stale in self._directory.glob("name-*.pem"):
             stale.unlink()
         return key, certificate
@@ -180,7 +187,7 @@ class Authority:
             if candidate and Path(candidate).is_file():
                 roots = Path(candidate).read_bytes()
                 break
-        self.bundle.write_bytes(roots.rstrip() + b"\n" + self.certificate.read_bytes())
+        _write_public(self.bundle, roots.rstrip() + b"\n" + self.certificate.read_bytes())
 
 
 def _key_bytes(key: ec.EllipticCurvePrivateKey) -> bytes:
@@ -192,8 +199,18 @@ def _key_bytes(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def _write_private(path: Path, data: bytes) -> None:
+    _write(path, data, 0o600)
+
+
+def _write_public(path: Path, data: bytes) -> None:
+    _write(path, data, 0o644)
+
+
+def _write(path: Path, data: bytes, mode: int) -> None:
+    """Wholly or not at all."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(fd, "wb") as stream:
         stream.write(data)
+        os.fchmod(fd, mode)
     fresh.replace(path)

@@ -232,7 +232,10 @@ class Launcher:
 
     async def _start_zygote(self, kind: str) -> Zygote:
         if self._before is not None:
-            await asyncio.to_thread(self._before)
+            try:
+                await asyncio.to_thread(self._before)
+            except OSError as error:  # a full disk
+                raise Unavailable(f"what every environment needs could not be written: {error.strerror}") from error
         if kind == "bare":
             await asyncio.to_thread(names.node_binary)
         try:

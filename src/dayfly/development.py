@@ -64,6 +64,22 @@ class _Deployed:
         self.deployment = deployment
 
 
+def _directories(roots: Sequence[Path], state: Path) -> set[Path]:
+    """The directories below these that hold what people edit, links followed."""
+    found: set[Path] = set()
+    seen: set[str] = set()
+    for root in roots:
+        for name, inner, _ in os.walk(root, followlinks=True):
+            real = os.path.realpath(name)
+            if real in seen or Path(name).is_relative_to(state):
+                inner.clear()
+                continue
+            seen.add(real)
+            found.add(Path(name))
+            inner[:] = [one for one in inner if one not in _NOT_CODE]
+    return found
+
+
 class Session:
     """The applications of one `dayfly dev`, from their first reading to the end."""
 
@@ -252,10 +268,23 @@ class Session:
             root = next((root for root in roots if edited.is_relative_to(root)), edited)
             return not (_NOT_CODE & set(edited.relative_to(root).parts)) and not self._ours(edited)
 
-        async for changes in awatch(
-            *roots, watch_filter=wanted, stop_event=self._changed, debounce=_QUIET_MS * 4, step=_QUIET_MS
-        ):
-            yield {Path(path) for _, path in changes}
+        # Each directory for itself: a watch of whole trees would wake for every write to our own state in `.dayfly`.
+        directories = _directories(roots, self._platform.settings.state)
+        try:
+            async for changes in awatch(
+                *directories,
+                watch_filter=wanted,
+                stop_event=self._changed,
+                debounce=_QUIET_MS * 4,
+                step=_QUIET_MS,
+                recursive=False,
+            ):
+                edited = {Path(path) for _, path in changes}
+                yield edited
+                if any(path.is_dir() and path not in directories for path in edited):
+                    return  # the caller comes again, and the new directory is watched too
+        except FileNotFoundError:
+            return  # a directory went while they were being listed
 
     def _ours(self, path: Path) -> bool:
         """Whether dayfly itself writes there: its state, or what it says (`dayfly dev > dev.log`)."""

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from processes import PATIENCE_S, Running, running, write
 
+from dayfly.development import _directories
+
 CONFIGURATION = """
 service: edits
 provider:
@@ -172,3 +174,11 @@ def test_what_dayfly_writes_itself_is_not_taken_for_an_edit(tmp_path: Path) -> N
         said = application.edit("python/index.py", COUNTING.replace("VERSION", "2"))
         assert said["what"].startswith("index.py "), said
         assert [line["event"] for line in dayfly.lines].count("reload") == 1
+
+
+def test_only_directories_with_peoples_files_are_watched(tmp_path: Path) -> None:
+    for name in ("src/deep", ".dayfly/code", "node_modules/left-pad", "kept/journal"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "src" / "again").symlink_to(tmp_path / "src")
+    found = _directories([tmp_path], tmp_path / "kept")
+    assert found == {tmp_path, tmp_path / "src", tmp_path / "src" / "deep"}

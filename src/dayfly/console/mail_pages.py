@@ -27,7 +27,7 @@ import msgspec
 from dayfly.console.pages import StaticFiles, json_answer, page, wants_page
 from dayfly.front.messages import Request, Response
 from dayfly.identity import Scope
-from dayfly.mail import Mail, Message, inbox
+from dayfly.mail import Mail, Message
 from dayfly.mail.errors import NoSuchMessage
 
 PATH = "/_dayfly/mail"
@@ -44,6 +44,12 @@ class MailPages:
     def __init__(self, mail: Mail) -> None:
         self._mail = mail
         self._static = StaticFiles()
+        self._open: set[asyncio.Queue[Message | None]] = set()
+
+    def close(self) -> None:
+        """The platform stops: whoever follows the inbox is let go, for a stream without end would hold it up."""
+        for queue in self._open:
+            queue.put_nowait(None)
 
     async def answer(self, request: Request, scope: Scope | None = None) -> Response | None:
         """Answer a request under `/_dayfly/mail` or for a file its pages need; None for any other.
@@ -72,6 +78,8 @@ class MailPages:
             return json_answer({"message": str(error)}, 400)
 
     def _get(self, request: Request, rest: str, account: str | None) -> Response:
+        from dayfly.mail import inbox
+
         if not rest:
             return self._list(request, account)
         if rest == "events":
@@ -92,6 +100,8 @@ class MailPages:
         return _attachment(raw, part)
 
     def _list(self, request: Request, account: str | None) -> Response:
+        from dayfly.mail import inbox
+
         query = dict(request.query)
         failed = query.get("failed") in ("1", "true")
         as_page = wants_page(request)
@@ -112,7 +122,8 @@ class MailPages:
         return json_answer({"messages": [inbox.entry(message, self._mail.raw(message.id)) for message in messages]})
 
     async def _events(self, account: str | None) -> AsyncIterator[bytes]:
-        queue: asyncio.Queue[Message] = asyncio.Queue()
+        queue: asyncio.Queue[Message | None] = asyncio.Queue()
+        self._open.add(queue)
         stop: Callable[[], None] = self._mail.subscribe(queue.put_nowait)
         try:
             yield b"retry: 1000\n\n"
@@ -123,12 +134,15 @@ class MailPages:
                     # Without a word now and then nobody notices that the other side is gone.
                     yield b": still here\n\n"
                     continue
+                if message is None:
+                    return
                 if account not in (None, message.account):
                     continue
                 data = msgspec.json.encode({"id": message.id, "subject": message.subject, "to": message.to})
                 yield b"event: mail\ndata: " + data + b"\n\n"
         finally:
             stop()
+            self._open.discard(queue)
 
 
 class BadSince(ValueError):
@@ -152,6 +166,8 @@ def since_ms(text: str) -> int | None:
 
 def _html(raw: bytes) -> Response:
     """The mail's HTML for a frame: images that came with it are put into it, all else from elsewhere stays out."""
+    from dayfly.mail import inbox
+
     opened = inbox.open_mail(raw)
     images = {one.content_id: one for one in opened.attachments if one.content_id and one.type.startswith("image/")}
 
@@ -172,6 +188,8 @@ def _html(raw: bytes) -> Response:
 
 
 def _attachment(raw: bytes, part: str) -> Response:
+    from dayfly.mail import inbox
+
     kind, _, number = part.partition("/")
     attachments = inbox.open_mail(raw).attachments
     if kind != "attachments" or not number.isdecimal() or not 1 <= int(number) <= len(attachments):

@@ -107,6 +107,11 @@ class Doors:
         key = keys.issuer.temporary(scope.account, role, _SESSION_S)
         return key.access_key_id, key.secret_access_key, key.session_token
 
+    def for_companion(self) -> dict[str, str]:
+        """How the tasks of state machines, which a companion runs, reach the platform."""
+        key = self.credentials(self._platform.scope, "states")
+        return {"DAYFLY_ENDPOINT": self._platform.endpoint, "DAYFLY_KEY": " ".join(key)}
+
     async def invoke_later(self, arn: str, payload: bytes, source: str) -> Changes:
         """An event for a function, from a topic."""
         _, changes = self._platform.functions.enqueue(parse_arn(arn).scope, arn, payload, source=source)

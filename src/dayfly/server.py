@@ -22,9 +22,10 @@ from dayfly.buckets import Buckets
 from dayfly.buses import Buses
 from dayfly.clock import SystemClock
 from dayfly.companions import Companions
-from dayfly.console.control import Control, Pages
+from dayfly.console.control import Control
 from dayfly.console.downloads import Downloads
 from dayfly.console.log_stream import LogStream
+from dayfly.console.mail_pages import MailPages
 from dayfly.doors import Doors
 from dayfly.front.limits import Limits
 from dayfly.front.listener import Listener, bound
@@ -122,6 +123,7 @@ class Platform:
             clock=self.clock,
             directory=self._state / "companions",
             endpoints=settings.endpoints,
+            environment=self.doors.for_companion,
         )
         self.buckets = Buckets(**kept, send=self.targets.send, call=self.companions.call)
         self.streams = Streams(**kept, call=self.companions.call, functions=self.functions, send=self.targets.send)
@@ -151,6 +153,7 @@ class Platform:
             functions=self.functions, clock=self.clock, seal=self.keys.issuer.seal if self.keys else None
         )
         self.log_stream = LogStream(self.logs)
+        self.mail_pages = MailPages(self.mail)
         self.control = Control(
             names=self.names,
             invocations=self._invocations,
@@ -161,7 +164,7 @@ class Platform:
             services=self._services,
             downloads=self.downloads,
             log_stream=self.log_stream,
-            pages=self._pages(),
+            pages=self.mail_pages,
             deploy=self.doors.deploy,
             remove=self.doors.remove,
         )
@@ -246,6 +249,8 @@ class Platform:
             ending.push_async_callback(self.gateways.stop, deadline_s)
             ending.push_async_callback(self.listener.stop, deadline_s)
             ending.callback(self.log_stream.close)
+            ending.callback(self.mail_pages.close)
+            ending.callback(self.queues.let_go)
 
     async def _flush(self) -> None:
         for keeper in (self.logs, self.meter):
@@ -360,11 +365,6 @@ class Platform:
             fired += names
             await self.journal.commit(changes)
         return fired
-
-    def _pages(self) -> Pages:
-        from dayfly.console.mail_pages import MailPages
-
-        return MailPages(self.mail)
 
     def _platform_environment(self) -> dict[str, str]:
         """What functions need to find the platform whatever the SDK; see `runtime/shim`."""

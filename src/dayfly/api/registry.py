@@ -82,7 +82,7 @@ class Registry:
         if service not in self._factories:
             if self.fallback_call is None:
                 raise Refused("UnknownService", f"dayfly does not serve {service}", 501)
-            return await self.fallback_call(caller, service, operation, params or {})
+            return await self.fallback_call(caller, service, operation, self._coerced(service, operation, params or {}))
         try:
             found = self.service(service).operation(operation)
             if found is None:
@@ -96,6 +96,11 @@ class Registry:
         except Error as error:
             said = wire_error(self.faults(service), error)
             raise Refused(said.code, said.message, said.status, said.members) from error
+
+    def _coerced(self, service: str, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """As templates may give them, for a service that is not here."""
+        found = self.service(service).operation(operation)
+        return coerced(found.input, params) if found is not None and found.input is not None else params
 
     def service(self, name: str) -> Service:
         """The service's model, read on first use."""

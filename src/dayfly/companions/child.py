@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from dayfly.clock import Clock
@@ -24,12 +24,21 @@ class CompanionFailed(Unavailable):
 
 
 class Child:
-    """One moto_server. `prepare` is awaited with its base URL before anybody else may use it."""
+    """One moto_server. `prepare` is awaited with its base URL before anybody else may use it; `environment` gives
+    what it needs to reach the platform (see `inside.py`)."""
 
-    def __init__(self, *, directory: Path, clock: Clock, prepare: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        *,
+        directory: Path,
+        clock: Clock,
+        prepare: Callable[[str], Awaitable[None]],
+        environment: Callable[[], Mapping[str, str]] | None = None,
+    ) -> None:
         self._directory = directory
         self._clock = clock
         self._prepare = prepare
+        self._environment = environment or dict
         self._process: asyncio.subprocess.Process | None = None
         self._starting: asyncio.Task[str] | None = None
         self._url = ""
@@ -66,6 +75,7 @@ class Child:
         output = self._directory / "moto.out"
         port = _free_port()
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOTO_"))}
+        environment.update(self._environment())
         with output.open("wb") as sink:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from dayfly.clock import Clock
-from dayfly.companions import replay
+from dayfly.companions import machines, replay
 from dayfly.companions.child import Child
 from dayfly.companions.inprocess import Clients
 from dayfly.companions.proxy import Proxy
@@ -41,11 +41,13 @@ class Companions:
         clock: Clock,
         directory: Path,
         endpoints: Mapping[str, str] | None = None,
+        environment: Callable[[], Mapping[str, str]] | None = None,
     ) -> None:
         self._journal = journal
         self._endpoints = {service: url.rstrip("/") for service, url in (endpoints or {}).items()}
         self._proxy = Proxy()
-        self._child = Child(directory=directory, clock=clock, prepare=self._restore)
+        self._clock = clock
+        self._child = Child(directory=directory, clock=clock, prepare=self._restore, environment=environment)
         self._clients = Clients()
         self._drawing = asyncio.Lock()
         self._next = 1
@@ -99,6 +101,8 @@ class Companions:
         if service == "s3" and request.method == "PUT":
             headers = _as_bytes(headers)
         name = replay.operation(request)
+        if name == machines.OPERATION:
+            return await machines.start_sync(lambda one: self._ask_child(one, service, scope), self._clock, request)
         if not replay.changes_state(request, name):
             return await self._proxy.forward(url, request.method, request.target, headers, request.body)
         if not replay.draws_ids(name):

@@ -1,6 +1,7 @@
 """Runs inside the child process: moto_server, ended when the platform ends, however it ends.
 
 Usage: python inside.py HOST PORT. Standard library and moto only; ours is not importable here.
+DAYFLY_ENDPOINT and DAYFLY_KEY (id, secret and token, separated by spaces) lead the tasks of state machines back.
 """
 
 from __future__ import annotations
@@ -28,8 +29,27 @@ def die_with_parent() -> None:
     threading.Thread(target=wait_for_end, daemon=True).start()
 
 
+def run_state_machines(endpoint: str, key: str) -> None:
+    """moto then interprets definitions; the calls of tasks, which it makes to itself, go to the platform."""
+    import boto3
+    from moto.core.config import default_user_config
+
+    default_user_config["stepfunctions"] = {"execute_state_machine": True}
+    make = boto3.client
+
+    def client(*service: object, **given: object) -> object:
+        if given.get("aws_access_key_id") == "ak":  # as moto's interpreter signs; see its boto_client_for
+            names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+            given |= dict(zip(names, key.split(" "), strict=False)) | {"endpoint_url": endpoint}
+        return make(*service, **given)
+
+    boto3.client = client
+
+
 def main() -> None:
     die_with_parent()
+    if "DAYFLY_ENDPOINT" in os.environ:
+        run_state_machines(os.environ["DAYFLY_ENDPOINT"], os.environ["DAYFLY_KEY"])
     # Ctrl-C goes to the whole process group; the platform stops us after it has drained.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from moto.server import main as serve

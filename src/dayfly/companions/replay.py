@@ -18,6 +18,8 @@ _READS = re.compile(
     r"^(Get|List|Describe|Query|Scan|BatchGet|TransactGet|Head|Search|Filter|Test|Validate|Lookup|Simulate|Estimate"
     r"|Detect|Encrypt|Decrypt|ReEncrypt|GenerateDataKey|GenerateRandom|GenerateMac|VerifyMac|Sign|Verify$|SelectObject)"
 )
+_RUNS = re.compile(r"^(Start(Sync)?Execution|StopExecution|RedriveExecution|SendTask(Success|Failure|Heartbeat))$")
+"""Executions act on the world: repeating them would act again, so they are forgotten with the process instead."""
 _DRAWS_IDS = re.compile(r"^(Create|Put(Secret|Parameter)|SignUp|AdminCreate|Start|Run|Register|Allocate)")
 _UNKEPT_HEADERS = frozenset({"connection", "accept-encoding", "expect", "user-agent", "amz-sdk-request"})
 
@@ -47,6 +49,8 @@ def operation(request: Request) -> str:
 
 
 def changes_state(request: Request, operation_name: str) -> bool:
+    if _RUNS.match(operation_name):
+        return False
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return bool(operation_name) and not _READS.match(operation_name)
     return not (operation_name and _READS.match(operation_name))

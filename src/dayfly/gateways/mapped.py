@@ -37,6 +37,8 @@ _SERVICE = re.compile(
 )
 _PLACE = re.compile(r"\{([^{}]+?)\+?\}")
 _JSON = "application/json"
+_AS_IT_IS = (None, "", "__passthrough__")
+"""What stands for a response template where the body passes unchanged."""
 _KEPT_HEADERS = frozenset({"content-type", "accept"})
 
 
@@ -258,7 +260,7 @@ def _response_template(response: Mapping[str, Any], moment: Moment) -> tuple[str
     templates = response.get("responseTemplates") or {}
     accepted = [part.partition(";")[0].strip() for part in moment.request.header("accept").split(",")]
     for kind in (*accepted, _JSON, *templates):
-        if templates.get(kind) is not None:
+        if templates.get(kind) not in _AS_IT_IS:
             return kind if "/" in kind else _JSON, str(templates[kind])
     return next(((kind, None) for kind in templates), ("", None))
 

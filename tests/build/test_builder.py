@@ -229,3 +229,30 @@ def test_a_wsgi_application_answers_a_rest_api(wsgi: Any) -> None:
     answer = wsgi(event, None)
     assert answer["body"] == "GET|/p|q=1&q=2|h|"
     assert answer["multiValueHeaders"]["Set-Cookie"] == ["a=1", "b=2"]
+
+
+@pytest.mark.node
+async def test_what_esbuild_cannot_call_is_compiled_by_the_applications_own_compiler(tmp_path: Path) -> None:
+    code = tmp_path / "src"
+    code.mkdir()
+    (code / "app.ts").write_text("import * as f from 'f';\nexport const handler = f();\n")
+    compiler = code / "node_modules" / "typescript"
+    compiler.mkdir(parents=True)
+    (compiler / "index.js").write_text(  # leaves the text as it is
+        "module.exports = { sys: {}, ModuleKind: {}, ScriptTarget: {}, findConfigFile: () => undefined, "
+        "parseJsonConfigFileContent: () => ({ options: {} }), transpileModule: (outputText) => ({ outputText }) };"
+    )
+    tool = code / "node_modules" / ".bin" / "esbuild"
+    tool.parent.mkdir()
+    # Stands in for esbuild: warns of TypeScript, copies its entry.
+    tool.write_text(
+        f"#!{sys.executable}\nimport sys, pathlib\n"
+        "out = pathlib.Path([a for a in sys.argv if a.startswith('--outdir=')][0][9:], 'app.js')\n"
+        "out.write_text(pathlib.Path(sys.argv[1]).read_text())\n"
+        "if sys.argv[1].endswith('.ts'):\n"
+        "    print('Calling \"f\" will crash at run-time because it\\'s an import namespace object')\n"
+    )
+    tool.chmod(0o755)
+    source = CodeSource(logical_id="F", path=code, method="esbuild", entries=("app.ts",), handler="app.handler")
+    directories = await Builder(application(tmp_path, source), tmp_path / "cache").build()
+    assert (directories["F"] / "app.js").read_text().startswith("import f = require('f');")

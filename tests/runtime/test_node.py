@@ -97,8 +97,11 @@ ERRORS = {
     "a promise that nothing settles": (
         "exports.handler = async () => new Promise(() => {});",
         "Runtime.NodeJsExit",
-        "The Lambda runtime client detected an unexpected Node.js exit code. This is most commonly caused by a Promise "
-        "that was never settled. For more information, see https://nodejs.org/docs/latest/api/process.html#exit-codes",
+        (
+            "The Lambda runtime client detected an unexpected Node.js exit code. This is most commonly caused by a "
+            "Promise that was never settled. For more information, see "
+            "https://nodejs.org/docs/latest/api/process.html#exit-codes"
+        ),
     ),
     "uncaught": ("exports.handler = () => { setTimeout(() => { throw new Error('late'); }, 1); };", "Error", "late"),
 }

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from dayfly.app.application import Application
 from dayfly.app.code import CodeSource
-from dayfly.build import esbuild, nodejs, python, stage
+from dayfly.build import esbuild, nodejs, python, stage, typescript
 from dayfly.build.tools import BuildFailed, Say, digest, run
 
 
@@ -36,6 +37,7 @@ class Builder:
         self.failures: dict[str, str] = {}
         """Why the code of a function is not ready, by logical id; the others run all the same."""
         self._built: list[_Built] = []
+        self._compiling = asyncio.Lock()
 
     async def build(self, *, strict: bool = False) -> dict[str, Path]:
         """A directory for every function and layer, by logical id.
@@ -126,15 +128,29 @@ class Builder:
         if packages.is_file() and not _has_modules(source.path):
             installed = await nodejs.packages(packages, self.cache, self.say, development=True)
             # esbuild looks for packages at and above the code; NODE_PATH names one more place.
-            await self._bundle_into(tool, source, directory, target, installed / "node_modules")
+            await self._bundle_into(tool, source, directory, target, (installed / "node_modules",))
             return
-        await self._bundle_into(tool, source, directory, target, None)
+        decorated = typescript.uses_metadata(directory)
+        said = "" if decorated else await self._bundle_into(tool, source, directory, target, ())
+        if not (decorated or typescript.needs_compiler(said)) or not typescript.compiler_of(directory):
+            if decorated:
+                await self._bundle_into(tool, source, directory, target, ())
+            return
+        async with self._compiling:
+            compiled = await typescript.transpiled(directory, self.cache)
+        entries = tuple(re.sub(r"\.tsx?$", ".js", entry) for entry in source.entries)
+        changed = msgspec.structs.replace(source, path=compiled, entries=entries)
+        try:
+            await self._bundle_into(tool, changed, compiled, target, typescript.places_of_packages(directory))
+        except BuildFailed:
+            # What lies outside of the directory is only found from where the sources are.
+            await self._bundle_into(tool, source, directory, target, ())
 
     async def _bundle_into(
-        self, tool: Path, source: CodeSource, directory: Path, target: Path, modules: Path | None
-    ) -> None:
+        self, tool: Path, source: CodeSource, directory: Path, target: Path, modules: Sequence[Path]
+    ) -> str:
         handler = Path(source.handler.rpartition(".")[0])
-        await esbuild.bundle(
+        said = await esbuild.bundle(
             tool, directory, source.entries, source.properties, target, what=source.logical_id, modules=modules
         )
         # SAM puts one entry's bundle where the handler names it, with or without its folder.
@@ -145,6 +161,7 @@ class Builder:
                     wanted = (target / handler).with_suffix(path.suffix)
                     wanted.parent.mkdir(parents=True, exist_ok=True)
                     shutil.copyfile(path, wanted)
+        return said
 
     async def _make(self, source: CodeSource, target: Path) -> None:
         """https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/building-custom-runtimes.html"""

@@ -6,6 +6,7 @@ Settings are those of SAM: https://docs.aws.amazon.com/serverless-application-mo
 from __future__ import annotations
 
 import asyncio
+import os
 import platform
 import re
 import shutil
@@ -70,11 +71,11 @@ async def bundle(
     output: Path,
     *,
     what: str,
-    modules: Path | None = None,
-) -> None:
+    modules: Sequence[Path] = (),
+) -> str:
     """Bundle entry points (relative to `directory`, with or without suffix) to `output`. Raises BuildFailed.
 
-    `modules` is one more place to look for packages.
+    `modules` are more places to look for packages. What esbuild warned of comes back.
     """
     command: list[str | Path] = [
         esbuild,
@@ -83,16 +84,16 @@ async def bundle(
     ]
     # A lone entry point would land at the top, but the handler's name has its folder in it.
     command.append(f"--outbase={settings.get('OutBase') or '.'}")
-    environment = {"NODE_PATH": str(modules)} if modules else None
+    environment = {"NODE_PATH": os.pathsep.join(map(str, modules))} if modules else None
     try:
-        await run(command, directory=directory, what=f"bundling {what}", environment=environment)
+        return await run(command, directory=directory, what=f"bundling {what}", environment=environment)
     except BuildFailed as failed:
         left = _left_out(failed.said)
         if not left:
             raise
         # Packages that are optional, or were not built for this machine: only what loads them needs to fail.
         outside = [f"--external:{name}" for name in left]
-        await run([*command, *outside], directory=directory, what=f"bundling {what}", environment=environment)
+        return await run([*command, *outside], directory=directory, what=f"bundling {what}", environment=environment)
 
 
 def _left_out(said: str) -> list[str]:

@@ -25,7 +25,7 @@ class BuildFailed(Error):
 
 async def run(
     command: Sequence[str | Path], *, directory: Path, what: str, environment: Mapping[str, str] | None = None
-) -> None:
+) -> str:
     """Run a tool to its end. Raises BuildFailed with the last lines of what it said."""
     try:
         process = await asyncio.create_subprocess_exec(
@@ -50,6 +50,7 @@ async def run(
         failed = BuildFailed(f"{what} failed: {' | '.join(lines[-_LINES:]) or f'exit status {process.returncode}'}")
         failed.said = text
         raise failed
+    return said.decode(errors="replace")
 
 
 async def once(cache: Path, key: str, fill: Callable[[Path], Awaitable[None]]) -> Path:

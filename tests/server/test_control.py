@@ -197,6 +197,30 @@ def test_a_function_is_followed_line_by_line_until_the_platform_stops(tmp_path: 
     assert not reader.is_alive(), "a stream without end does not hold up stopping"
 
 
+def test_clients_that_wait_do_not_hold_up_the_end(tmp_path: Path) -> None:
+    ended: dict[str, Any] = {}
+    with serve(drain_s=600) as served:
+        sqs = served.client("sqs")
+        url = sqs.create_queue(QueueName="empty")["QueueUrl"]
+        stream = urllib.request.urlopen(f"{served.endpoint}/_dayfly/mail/events", timeout=30)
+
+        def poll() -> None:
+            ended["poll"] = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20).get("Messages")
+
+        def follow() -> None:
+            with stream:
+                ended["mail"] = stream.read()
+
+        threads = [threading.Thread(target=one) for one in (poll, follow)]
+        for thread in threads:
+            thread.start()
+        # Its own connection, the stream and the waiting poll: then all three are there.
+        eventually(lambda: served.platform.queues._waiters, "the poll waits")
+    for thread in threads:
+        thread.join(5)
+    assert ended == {"poll": None, "mail": b"retry: 1000\n\n"}
+
+
 def test_code_and_layers_are_fetched_from_where_lambda_says(bare: Served) -> None:
     client = bare.client("lambda")
     packed = io.BytesIO()

@@ -184,6 +184,7 @@ class Sqs:
             wait_s=wait_s,
             visibility_s=visibility_s,
             attempt=params.get("ReceiveRequestAttemptId") or None,
+            client=True,
         )
         if not deliveries:
             return {}

@@ -41,6 +41,7 @@ class Queues:
         self._by_place: dict[tuple[str, str, str], Queue] = {}
         self._by_arn: dict[str, Queue] = {}
         self._waiters: dict[str, Waiters] = {}
+        self._letting_go = False
         self._moves = Moves(clock=clock, ids=ids, find=self.find_arn, commit=self._commit)
 
     def load(self) -> None:
@@ -58,6 +59,12 @@ class Queues:
                 _load_record(queue, parts[4], int(parts[5]), raw, now_ms)
         for queue in self._by_arn.values():
             queue.loaded(now_ms)
+        for waiters in self._waiters.values():
+            waiters.wake_all()
+
+    def let_go(self) -> None:
+        """Clients that wait for messages get none, now and from now on: nobody wants to wait for them at the end."""
+        self._letting_go = True
         for waiters in self._waiters.values():
             waiters.wake_all()
 
@@ -278,8 +285,12 @@ class Queues:
         wait_s: float | None = None,
         visibility_s: int | None = None,
         attempt: str | None = None,
+        client: bool = False,
     ) -> Sequence[Delivery]:
-        """Up to `most` messages, waiting up to `wait_s` (None: the queue's own wait) for the first."""
+        """Up to `most` messages, waiting up to `wait_s` (None: the queue's own wait) for the first.
+
+        `client`: who asks is let go when the platform stops.
+        """
         queue = self.by_arn(arn)
         wait_ms = round((queue.settings.wait_s if wait_s is None else wait_s) * 1000)
         until_ms = self._clock.now_ms() + wait_ms
@@ -293,7 +304,7 @@ class Queues:
                 if not wait_ms:
                     raise
                 delivered, changes = [], []
-            if delivered or now_ms >= until_ms:
+            if delivered or now_ms >= until_ms or (client and self._letting_go):
                 await self._hand_over(queue, delivered, changes)
                 return delivered
             if changes:

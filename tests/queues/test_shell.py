@@ -254,3 +254,29 @@ async def test_a_dead_letter_queue_must_exist_and_be_of_the_same_type(world):
     await world.queues.create(HERE, "dead", {"RedriveAllowPolicy": '{"redrivePermission":"denyAll"}'})
     with pytest.raises(errors.InvalidParameterValue, match="allow policy"):
         await world.queues.create(HERE, "jobs", {"RedrivePolicy": policy})
+
+
+async def test_an_old_handle_does_not_fit_a_new_message_after_memory_was_loaded_again(world):
+    await world.queues.create(HERE, "jobs")
+    await world.sent("jobs", "old")
+    (old,) = await world.received("jobs")
+    await world.queues.delete(world.queues.find(HERE, "jobs"), old.handle)
+    world.queues.load()  # as after a commit that failed, in the same millisecond
+    await world.sent("jobs", "new")
+    await world.queues.delete(world.queues.find(HERE, "jobs"), old.handle)
+    assert bodies(await world.received("jobs")) == ["new"]
+
+
+async def test_a_client_that_waits_is_let_go_at_the_end_and_a_poller_of_ours_is_not(world):
+    arn = (await world.queues.create(HERE, "jobs")).arn
+    client = asyncio.ensure_future(world.queues.receive(arn, wait_s=20, client=True))
+    poller = asyncio.ensure_future(world.queues.receive(arn, wait_s=20))
+    await turns()
+    world.queues.let_go()
+    await turns()
+    assert client.done()
+    assert client.result() == []
+    assert not poller.done()
+    await world.sent("jobs", "late")
+    assert bodies(await poller) == ["late"]
+    assert await world.queues.receive(arn, wait_s=20, client=True) == []

@@ -518,6 +518,11 @@ class Queue:
         self._last_seq = max(self._last_seq, seq)
         self._window.add(dedup.key, dedup.until_ms, dedup.message_id, seq)
 
+    def count_on_from(self, before: Queue) -> None:
+        """Use no number again that the queue of this name had in memory: an old handle must not fit a new message."""
+        self._last_seq = max(self._last_seq, before._last_seq)
+        self._receipt = max(self._receipt, before._receipt)
+
     def loaded(self, now_ms: int) -> None:
         """All records are there: build the line anew, with what is still in flight."""
         self._line = FifoLine() if self.settings.fifo else StandardLine()

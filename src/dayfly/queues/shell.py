@@ -47,6 +47,7 @@ class Queues:
     def load(self) -> None:
         """Read everything from the journal; what was in memory is forgotten, who waits looks again."""
         self._budget = Budget(self._body_budget)
+        before = self._by_arn
         self._by_place, self._by_arn = {}, {}
         now_ms = self._clock.now_ms()
         for key, raw in self._journal.load("sqs/"):
@@ -59,6 +60,8 @@ class Queues:
                 _load_record(queue, parts[4], int(parts[5]), raw, now_ms)
         for queue in self._by_arn.values():
             queue.loaded(now_ms)
+            if queue.arn in before:
+                queue.count_on_from(before[queue.arn])
         for waiters in self._waiters.values():
             waiters.wake_all()
 

@@ -97,3 +97,61 @@ def test_a_plain_template_keeps_its_lines(tmp_path: Path) -> None:
     assert found.format == "cloudformation"
     assert found.code["F"].files == {"index.js": "exports.h = async () => 1"}
     assert found.template["Resources"]["F"]["Properties"].lines["Runtime"].line == 5
+
+
+PUBLIC = """\
+Transform: AWS::Serverless-2016-10-31
+Parameters:
+  Powertools: {Type: String, Default: "arn:aws:lambda:us-east-1:017000801446:layer:AWSLambdaPowertoolsPythonV2:58"}
+Globals: {Function: {Runtime: python3.12, Handler: app.run, CodeUri: src/}}
+Resources:
+  One:
+    Type: AWS::Serverless::Function
+    Properties:
+      Layers:
+        - !Sub "arn:aws:lambda:${AWS::Region}:017000801446:layer:AWSLambdaPowertoolsPythonV3-python312-x86_64:5"
+        - arn:aws:lambda:us-east-1:123456789012:layer:somebodys:1
+  Two: {Type: AWS::Serverless::Function, Properties: {Layers: [!Ref Powertools]}}
+"""
+
+
+def test_public_layers_are_made_of_the_packages_they_stand_for(tmp_path: Path) -> None:
+    found = application(tmp_path, PUBLIC, cache=tmp_path / "cache")
+    made = found.template["Resources"]
+    first, other = made["One"]["Properties"]["Layers"]
+    assert other == "arn:aws:lambda:us-east-1:123456789012:layer:somebodys:1"
+    source = found.code[first["Ref"]]
+    assert made[first["Ref"]]["Type"] == "AWS::Lambda::LayerVersion"
+    assert (source.method, source.into) == ("pip", "python")
+    assert source.manifest is not None
+    assert source.manifest.read_text() == "aws-lambda-powertools[all]>=3,<4\n"
+    (older,) = made["Two"]["Properties"]["Layers"]
+    assert found.code[older["Ref"]].manifest != source.manifest
+
+
+def test_inline_modules_keep_their_syntax_and_get_what_cloudformation_supplies(tmp_path: Path) -> None:
+    text = """\
+Transform: AWS::Serverless-2016-10-31
+Globals: {Function: {Runtime: nodejs20.x, Handler: index.handler}}
+Resources:
+  Module: {Type: AWS::Serverless::Function, Properties: {InlineCode: "export const handler = async () => 1;"}}
+  Script: {Type: AWS::Serverless::Function, Properties: {InlineCode: "const r = require('cfn-response');"}}
+"""
+    code = application(tmp_path, text).code
+    assert list(code["Module"].files) == ["index.mjs"]
+    assert list(code["Script"].files) == ["index.js", "node_modules/cfn-response/index.js"]
+
+
+def test_the_made_up_values_of_networks_have_the_form_of_ids(tmp_path: Path) -> None:
+    text = """\
+Parameters:
+  LambdaSecurityGroupId: {Type: String}
+  Subnets: {Type: "List<AWS::EC2::Subnet::Id>"}
+  BusName: {Type: String}
+  Size: {Type: Number, Default: 1}
+Resources: {Jobs: {Type: AWS::SQS::Queue}}
+"""
+    found = application(tmp_path, text)
+    assert found.parameters["LambdaSecurityGroupId"].startswith("sg-")
+    assert found.parameters["Subnets"].startswith("subnet-")
+    assert found.made_up == {"LambdaSecurityGroupId", "Subnets", "BusName"}

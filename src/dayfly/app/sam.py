@@ -24,6 +24,8 @@ from dayfly.app.yaml import ApplicationError, Map, Mark, mark_of, read
 
 SERVERLESS_TRANSFORM = "AWS::Serverless-2016-10-31"
 _LANGUAGE_EXTENSIONS = "AWS::LanguageExtensions"
+_LONGEST_NAME = 40
+"""Templates put the stack's name into names of functions and roles, which end at 64 letters."""
 _SSM_TYPE = "AWS::SSM::Parameter::"
 
 
@@ -82,7 +84,8 @@ def stack_name(file: Path) -> str:
     """The directory's name (the file's, where it is not the usual one), in the letters a stack's name may have."""
     stem = file.parent.name if file.stem == "template" else file.stem
     cleaned = re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-")
-    return cleaned if cleaned[:1].isalpha() else f"app-{cleaned}".rstrip("-")
+    name = cleaned if cleaned[:1].isalpha() else f"app-{cleaned}"
+    return name[:_LONGEST_NAME].rstrip("-")
 
 
 def transforms_of(template: Mapping[str, Any]) -> list[str]:

@@ -20,6 +20,7 @@ from dayfly.gateways.plan import Plan, Step, compile_stage
 from dayfly.gateways.sockets import Connected, Sockets
 from dayfly.gateways.traffic import JSON, Incoming, Reply, message
 from dayfly.gateways.urls import UrlAnswers
+from dayfly.gateways.validate import refusal as validation_refusal
 from dayfly.identity import Scope
 from dayfly.ids import Ids
 from dayfly.store import Changes, Journal
@@ -174,6 +175,8 @@ class Gateways:
         step, moment.parameters = match
         moment.route_key = step.key
         refusal = self._without_key(step, moment) or await self.authorizers.check(step, moment)
+        if refusal is None and step.check is not None:
+            refusal = validation_refusal(step.check, moment)
         if refusal is not None:
             return refusal
         return await self.integrations.run(step, moment)

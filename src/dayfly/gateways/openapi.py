@@ -190,10 +190,51 @@ def rest_surface(document: dict[str, Any], new_id: NewId, root_id: str) -> Surfa
             method_responses={str(code): {"statusCode": str(code)} for code in operation.get("responses") or {}},
             method_integration=_rest_integration(_resolved(document, integration)) if integration else None,
         )
+        served = msgspec.structs.replace(served, **_validated(document, operation))
         held = resources[resource_id]
         resources[resource_id] = msgspec.structs.replace(held, methods={**held.methods, method: served})
     responses = document.get("x-amazon-apigateway-gateway-responses") or {}
-    return Surface(resources=resources, authorizers=security.authorizers, gateway_responses=responses)
+    return Surface(
+        resources=resources,
+        authorizers=security.authorizers,
+        gateway_responses=responses,
+        models=_models(document),
+        validators={name: {"id": name, "name": name, **given} for name, given in _validators(document).items()},
+    )
+
+
+def _validators(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return document.get("x-amazon-apigateway-request-validators") or {}
+
+
+def _models(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    schemas = (document.get("components") or {}).get("schemas") or document.get("definitions") or {}
+    made = {}
+    for name, schema in schemas.items():
+        text = msgspec.json.encode(schema).decode()
+        made[name] = {"id": name, "name": name, "contentType": "application/json", "schema": text}
+    return made
+
+
+def _validated(document: dict[str, Any], operation: dict[str, Any]) -> dict[str, Any]:
+    """The method's validator, its parameters, and its models by content type."""
+    parameters = {}
+    models = {}
+    for given in operation.get("parameters") or ():
+        place = {"query": "querystring"}.get(str(given.get("in")), str(given.get("in")))
+        if place in ("querystring", "header", "path"):
+            parameters[f"method.request.{place}.{given.get('name')}"] = bool(given.get("required"))
+        elif place == "body" and "$ref" in (given.get("schema") or {}):
+            models["application/json"] = str(given["schema"]["$ref"]).rpartition("/")[2]
+    for kind, content in ((operation.get("requestBody") or {}).get("content") or {}).items():
+        if reference := ((content or {}).get("schema") or {}).get("$ref"):
+            models[kind] = str(reference).rpartition("/")[2]
+    name = operation.get("x-amazon-apigateway-request-validator", document.get("x-amazon-apigateway-request-validator"))
+    return {
+        "request_validator_id": name if name in _validators(document) else None,
+        "request_parameters": parameters or None,
+        "request_models": models or None,
+    }
 
 
 def add_path(resources: dict[str, Resource], paths: dict[str, str], path: str, new_id: NewId) -> str:

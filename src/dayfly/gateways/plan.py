@@ -9,6 +9,7 @@ import msgspec
 
 from dayfly.gateways.model import Api, Authorizer, Integration, Method, Stage
 from dayfly.gateways.routes import Routes
+from dayfly.gateways.validate import Check, check_of
 
 _INVOCATION = re.compile(r"functions/(?P<arn>[^/]+)/invocations")
 _VARIABLE = re.compile(r"\$\{stageVariables\.([^}]+)\}")
@@ -43,6 +44,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     scopes: list[str] = []
     api_key_required: bool = False
     resource_id: str = ""
+    check: Check | None = None
+    """What a REST method's validator asks of requests."""
     answers: bool = False
     """A WebSocket route whose integration's result goes back to the client."""
 
@@ -66,6 +69,7 @@ def compile_stage(api: Api, stage: Stage) -> Plan:
             for served in resource.methods.values():
                 authorizer = surface.authorizers.get(served.authorizer_id or "")
                 step = _rest_step(resource.path, resource.id, served, authorizer, stage)
+                step = msgspec.structs.replace(step, check=check_of(served, surface))
                 plan.http.add(served.http_method, resource.path, step)
                 plan.keys.append(f"{served.http_method} {resource.path}")
         return plan

@@ -281,3 +281,19 @@ def test_storage_and_tables_of_lift_are_made(tmp_path: Path) -> None:
     assert found[names["B"]["Ref"]]["Type"] == "AWS::S3::Bucket"
     (index,) = found[names["T"]["Ref"]]["Properties"]["GlobalSecondaryIndexes"]
     assert index["KeySchema"][0]["AttributeName"] == "GSI-1-PK"
+
+
+def test_validators_and_models_of_plugins_reach_the_method(tmp_path: Path) -> None:
+    text = f"{HEAD}plugins: [serverless-reqvalidator-plugin, serverless-aws-documentation]\ncustom:\n"
+    text += "  documentation: {models: [{name: Todo, contentType: application/json, schema: {type: object}}]}\n"
+    text += "functions:\n  f:\n    handler: a.b\n    events:\n"
+    text += "      - http: {method: post, path: todos, reqValidatorName: Body, "
+    text += "documentation: {requestModels: {application/json: Todo}}}\n"
+    text += "resources: {Resources: {Body: {Type: 'AWS::ApiGateway::RequestValidator', Properties: "
+    text += "{RestApiId: {Ref: ApiGatewayRestApi}, ValidateRequestBody: true}}}}\n"
+    loaded = application(tmp_path, text)
+    found = loaded.template["Resources"]
+    method = found["ApiGatewayMethodTodosPost"]["Properties"]
+    assert method["RequestValidatorId"] == {"Ref": "Body"}
+    assert found[method["RequestModels"]["application/json"]["Ref"]]["Properties"]["Schema"] == {"type": "object"}
+    assert not [item for item in loaded.items if item.level == "unsupported"]

@@ -43,13 +43,13 @@ serverless-webpack-prisma serverless-analyze-bundle-plugin serverless-plugin-chr
 serverless-apigw-binary serverless-python-requirements serverless-wsgi serverless-esbuild serverless-webpack
 serverless-bundle serverless-plugin-typescript serverless-babel-plugin serverless-tscpaths serverless-parcel
 serverless-plugin-esbuild serverless-lift serverless-websockets-plugin serverless-webpack-layers
-serverless-plugin-ncc
+serverless-plugin-ncc serverless-reqvalidator-plugin @hewmen/serverless-plugin-typescript
 """
 HARMLESS = frozenset(_HARMLESS_WORDS.split())
 """Those whose whole meaning is here already (tools for local work or for AWS accounts), or is given below."""
 _BUNDLERS_WORDS = """
 serverless-esbuild serverless-plugin-esbuild serverless-webpack serverless-bundle serverless-plugin-typescript
-serverless-babel-plugin serverless-parcel serverless-plugin-ncc
+serverless-babel-plugin serverless-parcel serverless-plugin-ncc @hewmen/serverless-plugin-typescript
 """
 BUNDLERS = frozenset(_BUNDLERS_WORDS.split())
 _EFFECTIVE = BUNDLERS | {
@@ -58,6 +58,8 @@ _EFFECTIVE = BUNDLERS | {
     "serverless-lift",
     "serverless-dotenv-plugin",
     "serverless-apigw-binary",
+    "serverless-reqvalidator-plugin",
+    "serverless-aws-documentation",
 }
 
 _REQUIREMENTS_SETTINGS = frozenset({"fileName", "layer", "usePipenv", "usePoetry"})

@@ -62,6 +62,7 @@ def compile_http(service: Service, function: Function, content: Any, mark: Mark 
     method_id = _method_id(path, method)
     if event.get("request"):
         properties.update(_validation(service, event["request"], method_id))
+    properties.update(_documented(service, event))
     if event.get("operationId"):
         properties["OperationName"] = event["operationId"]
     permission = f"{function.normal}LambdaPermissionApiGateway"
@@ -248,6 +249,30 @@ def _validation(service: Service, request: Mapping[str, Any], method_id: str) ->
         service.add(logical_id, "AWS::ApiGateway::Model", model)
         models[content_type] = {"Ref": logical_id}
     return {"RequestValidatorId": {"Ref": validator}, "RequestModels": models or None}
+
+
+def _documented(service: Service, event: Mapping[str, Any]) -> dict[str, Any]:
+    """The validator and models that serverless-reqvalidator-plugin and serverless-aws-documentation give a method."""
+    found: dict[str, Any] = {}
+    validator = event.get("reqValidatorName")
+    if validator:
+        found["RequestValidatorId"] = {"Ref": validator} if isinstance(validator, str) else validator
+    documented = event.get("documentation")
+    wanted = documented.get("requestModels") if isinstance(documented, Mapping) else None
+    models = {one.get("name"): one for one in service.custom("documentation.models") or ()} if wanted else {}
+    for content_type, name in (wanted or {}).items():
+        model = models.get(name)
+        if model is None:
+            continue
+        properties = {
+            "RestApiId": api_id(service),
+            "Name": name,
+            "ContentType": model.get("contentType") or content_type,
+            "Schema": model.get("schema") or {},
+        }
+        service.add(f"{name}Model", "AWS::ApiGateway::Model", properties)
+        found.setdefault("RequestModels", {})[content_type] = {"Ref": f"{name}Model"}
+    return found
 
 
 def _answer_headers(cors: Any) -> dict[str, str]:

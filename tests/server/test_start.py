@@ -250,3 +250,18 @@ def test_what_nobody_thought_of_is_one_sentence_and_its_details_are_in_a_file(tm
     assert done.returncode in (1, 2)
     assert json.loads(done.stdout)["message"]
     assert "Traceback" not in done.stderr
+
+
+def test_a_companion_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    write(tmp_path, {"serverless.yml": EMPTY})
+    with running("dev", "--json", "--port", "0", "--memory", cwd=tmp_path) as dayfly:
+        endpoint = dayfly.ready()["endpoint"]
+        headers = {"X-Amz-Target": "DynamoDB_20120810.ListTables", "Content-Type": "application/x-amz-json-1.0"}
+        scope = "Credential=test/20260101/us-east-1/dynamodb/aws4_request"
+        headers["Authorization"] = f"AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0"
+        with urllib.request.urlopen(urllib.request.Request(endpoint, b"{}", headers), timeout=30) as answer:
+            assert json.loads(answer.read()) == {"TableNames": []}
+        below = dayfly.descendants()
+        assert below
+        dayfly.process.kill()  # it alone, without a word to what it started
+        eventually(lambda: not alive(below), "no child process is left")

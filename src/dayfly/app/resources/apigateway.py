@@ -159,7 +159,9 @@ class PartType:
         attribute: str = "",
         ignored: set[str] | None = None,
         named: bool = False,
+        told: dict[str, str] | None = None,
     ) -> None:
+        self._told = told or {}
         self._noun = noun
         self._identifier = identifier
         self._delete_as = delete_as
@@ -177,7 +179,8 @@ class PartType:
             given["tags"] = tag_map(properties.get("Tags"))
         made = await site.do(_SERVICE, f"Create{self._noun}", **given)
         key = made[self._identifier]
-        return Physical(id=key, attributes={self._attribute: key} if self._attribute else {})
+        own = {self._attribute: key} if self._attribute else {}
+        return Physical(id=key, attributes=own | {name: text.format(key) for name, text in self._told.items()})
 
     async def update(
         self, site: Site, physical: Physical, before: Properties, after: Properties, logical_id: str
@@ -491,6 +494,12 @@ TYPES = {
     "AWS::ApiGateway::DomainName": PartType(
         "DomainName",
         {"DomainName"},
+        told={
+            "RegionalDomainName": "{}",
+            "RegionalHostedZoneId": "Z2FDTNDATAQYW2",
+            "DistributionDomainName": "{}",
+            "DistributionHostedZoneId": "Z2FDTNDATAQYW2",
+        },
         identifier="domainName",
         delete_as="domainName",
         parents=(),

@@ -217,6 +217,8 @@ class Session:
         for one in self._deployed:
             application = one.application
             items = [*application.items, *resource_items(application.template, application.origins, TABLE)]
+            # What turned out while it was made; types that are not supported are among the others already.
+            items += [item for item in one.deployment.items if ": not supported: " not in item.what]
             notes += summary(dict.fromkeys(items))
             notes += [f"{name} is not ready: {why}" for name, why in one.builder.failures.items()]
         self._voice.ready(self.record, notes)

@@ -93,6 +93,7 @@ def router(gateways):
         ("u1.lambda-url.us-east-1.localhost:4566", "/x", b"url"),
         ("localhost", "/_aws/lambda-url/u1/x", b"url"),
         ("abc.execute-api.localhost", "/dev/@connections/c%3D", b"aws /dev/@connections/c%3D"),
+        ("abc.execute-api.us-east-1.amazonaws.com", "/dev//@connections/c", b"aws /dev//@connections/c"),
         ("localhost", "/dev/%40connections/c", None),
         ("localhost", "/known", b"aws /known"),
         ("localhost", "/bucket/key", b"companion"),

@@ -29,7 +29,7 @@ _HOST = re.compile(r"^(?P<id>[a-z0-9]+)\.(?P<kind>execute-api|lambda-url)\.", re
 _PATH = re.compile(r"^/_aws/execute-api/(?P<api>[^/]+)/(?P<stage>[^/]+)(?P<path>/.*)?$")
 _USER_REQUEST = re.compile(r"^/restapis/(?P<api>[^/]+)/(?P<stage>[^/]+)/_user_request_(?P<path>/.*)?$")
 _URL_PATH = re.compile(r"^/_aws/lambda-url/(?P<id>[^/]+)(?P<path>/.*)?$")
-_CONNECTION = re.compile(r"^(?:/[^/]+)?/(?:@|%40)connections/(?P<id>[^/]+)/?$")
+_CONNECTION = re.compile(r"^(?:/[^/]+)?/+(?:@|%40)connections/(?P<id>[^/]+)/?$")
 _INVOKE = re.compile(r"^/2015-03-31/functions/[^/]+/invocations/?$|^/2014-11-13/functions/[^/]+/invoke-async/?$")
 
 

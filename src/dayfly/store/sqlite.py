@@ -215,6 +215,10 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA wal_autocheckpoint = 0")  # see checkpoint.py
     connection.execute("PRAGMA cache_size = -16384")
+    log_left = path.with_name(path.name + "-wal")
+    if log_left.exists() and log_left.stat().st_size > PAGE_BYTES * CHECKPOINT_PAGES // 4:
+        # A killed process left it. The checkpointer counts what this process writes: it would grow from kill to kill.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     if version < SCHEMA_VERSION:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute(

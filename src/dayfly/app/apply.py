@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from dayfly.api import Refused
 from dayfly.app.application import Application
 from dayfly.app.intrinsics import Intrinsics, Surroundings, dependencies, references
 from dayfly.app.plan import (
@@ -356,7 +357,8 @@ class _Run:
             await self._stand_in(step, resource, unable.message)
             return
         except Error as error:
-            why = self._lacking(resource)
+            missing = isinstance(error, Refused) and error.status == 501  # an operation says that it cannot
+            why = "not supported" if missing else self._lacking(resource)
             if self.strict or not fresh or why is None:
                 raise
             await self._stand_in(step, resource, f"{error.message} ({why})")

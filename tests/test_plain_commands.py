@@ -27,7 +27,8 @@ def test_a_plain_command_is_read():
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["logs"], ["up", "--help"], ["up", "--port", "x"], ["up", "--port"], ["up", "here"], ["dev", "--prot"]]
+    "words",
+    [[], ["logs"], ["up", "--help"], ["up", "--port", "x"], ["up", "--port"], ["up", "here"], ["dev", "--prot"]],
 )
 def test_what_is_not_plain_is_left_to_typer(words):
     assert plain.read(words) is None
@@ -36,5 +37,15 @@ def test_what_is_not_plain_is_left_to_typer(words):
 def test_the_platform_is_imported_without_what_few_need():
     text = "import sys, dayfly.server; print(' '.join(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True).stdout.split()
-    heavy = {"cryptography", "pydantic", "typer", "rich", "jinja2", "picows", "email.message", "http.client", "botocore"}
+    heavy = {
+        "cryptography",
+        "pydantic",
+        "typer",
+        "rich",
+        "jinja2",
+        "picows",
+        "email.message",
+        "http.client",
+        "botocore",
+    }
     assert heavy.isdisjoint(loaded)

@@ -45,7 +45,7 @@ def base(tmp_path_factory):
 
 
 def ask(url: str, body: bytes | None = None, kind: str = "application/json") -> tuple[int, str, dict[str, str]]:
-    request = Request(url, data=body, headers={"Content-Type": kind, "X-Said": "it's \"so\""})
+    request = Request(url, data=body, headers={"Content-Type": kind, "X-Said": 'it\'s "so"'})
     try:
         with urlopen(request) as answer:
             return answer.status, answer.read().decode(), dict(answer.headers)
@@ -60,7 +60,7 @@ def test_the_event_has_the_parts_of_the_request(base):
     assert (event["body"], event["method"], event["path"], event["query"]) == (
         {"text": "tea"}, "POST", {"name": "a b"}, {"q": "1"},
     )  # fmt: skip
-    assert event["headers"]["X-Said"] == "it's \"so\""
+    assert event["headers"]["X-Said"] == 'it\'s "so"'
     assert (event["stage"], event["requestPath"]) == ("dev", "/echo/{name}")
     assert event["identity"]["sourceIp"] == "127.0.0.1"
     assert headers["Access-Control-Allow-Origin"] == "*"

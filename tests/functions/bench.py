@@ -51,6 +51,7 @@ class FakeInvoker:
     def __init__(self) -> None:
         self.seen: list[tuple[Spec, Invoke]] = []
         self.retired: list[str] = []
+        self.orphans: dict[str, Callable[[Finished], None]] = {}
         self.answer: Callable[[Spec, Invoke], Finished] = lambda spec, invoke: Finished(payload=invoke.payload)
         self.gate: asyncio.Event | None = None
 
@@ -59,6 +60,9 @@ class FakeInvoker:
         if self.gate:
             await self.gate.wait()
         return self.answer(spec, invoke)
+
+    def orphaned(self, request_id: str, told: Callable[[Finished], None]) -> None:
+        self.orphans[request_id] = told
 
     def retire(self, key: str) -> None:
         self.retired.append(key)

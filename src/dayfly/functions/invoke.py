@@ -6,6 +6,7 @@ The warm path is one dictionary look-up, the pool, and two buffered notes (meter
 from __future__ import annotations
 
 import base64
+from asyncio import CancelledError
 from typing import Literal, Protocol
 
 import msgspec
@@ -124,7 +125,15 @@ class Invocations:
             trace_id=trace_id or _trace_of(event_id, at_ms),
             streaming=on_chunk is not None,
         )
-        finished = await self._run(target, event, on_chunk)
+        try:
+            finished = await self._run(target, event, on_chunk)
+        except CancelledError:
+            # Whoever asked is gone; the function runs on, and is metered all the same.
+            self._invoker.orphaned(
+                event_id,
+                lambda late: self._meter.invoked(target.scope, _metered(target, event_id, at_ms, source, late)),
+            )
+            raise
         self._meter.invoked(target.scope, _metered(target, event_id, at_ms, source, finished))
         return Outcome(
             payload=finished.payload,

@@ -94,6 +94,13 @@ class Invoker(Protocol):
         """
         ...
 
+    def orphaned(self, request_id: str, told: Callable[[Finished], None]) -> None:
+        """After `invoke` was cancelled: the event runs on in its environment; say when it ends what came of it.
+
+        Nothing is told of an event that had not begun; it does not run.
+        """
+        ...
+
     def retire(self, key: str) -> None:
         """Let environments of this spec finish what they do and start no more."""
         ...

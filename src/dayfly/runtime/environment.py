@@ -45,13 +45,27 @@ State = Literal["initialising", "idle", "busy", "frozen", "dead"]
 class Ticket:
     """One invocation on its way through the pool: its answer is `done`."""
 
-    __slots__ = ("bytes", "cold", "done", "init_ms", "invoke", "lines", "on_chunk", "parts", "spec", "started_ns")
+    __slots__ = (
+        "bytes",
+        "cold",
+        "done",
+        "init_ms",
+        "invoke",
+        "lines",
+        "on_chunk",
+        "orphaned",
+        "parts",
+        "spec",
+        "started_ns",
+    )
 
     def __init__(self, spec: Spec, invoke: Invoke, on_chunk: OnChunk | None, done: asyncio.Future[Finished]) -> None:
         self.spec = spec
         self.invoke = invoke
         self.on_chunk = on_chunk
         self.done = done
+        self.orphaned: Callable[[Finished], None] | None = None
+        """Told instead, where whoever waited was cancelled."""
         self.parts: list[bytes] = []
         self.started_ns = 0
         self.cold = False
@@ -241,23 +255,23 @@ class Environment(Listener):
         self._write_line(request_id, f"END RequestId: {request_id}")
         line = report.report_line(request_id, duration_ms, self.spec.memory_mb, self.memory_mb, ticket.init_ms, status)
         self._write_line(request_id, line)
-        if ticket.done.done():
-            return  # the caller went away
-        ticket.done.set_result(
-            Finished(
-                payload=payload,
-                error=error,
-                content_type=content_type,
-                cold=ticket.cold,
-                init_ms=ticket.init_ms,
-                duration_ms=duration_ms,
-                billed_ms=report.billed_ms(duration_ms, ticket.init_ms),
-                max_memory_mb=self.memory_mb,
-                status=status,
-                log_stream=self.log_stream,
-                log=tuple(ticket.lines),
-            )
+        finished = Finished(
+            payload=payload,
+            error=error,
+            content_type=content_type,
+            cold=ticket.cold,
+            init_ms=ticket.init_ms,
+            duration_ms=duration_ms,
+            billed_ms=report.billed_ms(duration_ms, ticket.init_ms),
+            max_memory_mb=self.memory_mb,
+            status=status,
+            log_stream=self.log_stream,
+            log=tuple(ticket.lines),
         )
+        if not ticket.done.done():
+            ticket.done.set_result(finished)
+        elif ticket.orphaned is not None:
+            ticket.orphaned(finished)  # the caller went away
 
     def _wake_at(self, due_s: float) -> None:
         """Have `_tick` called by then. One timer serves all purposes and is seldom moved: a hot loop pays nothing."""

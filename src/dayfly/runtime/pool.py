@@ -91,6 +91,8 @@ class Pool:
         self._watched: set[Environment] = set()
         self._watch_timer: Timer | None = None
         self._said_watching = False
+        self._orphans: dict[str, Ticket] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._drained: asyncio.Event = asyncio.Event()
         self._closed = False
 
@@ -110,7 +112,9 @@ class Pool:
         """Run one event. Raises Throttled at a limit, Unavailable where no environment can be started."""
         if self._closed:
             raise Unavailable("the platform is stopping")
-        ticket = Ticket(spec, invoke, on_chunk, asyncio.get_running_loop().create_future())
+        # Kept, because asking for the running loop is a system call in this Python (it looks whether we forked).
+        loop = self._loop = self._loop or asyncio.get_running_loop()
+        ticket = Ticket(spec, invoke, on_chunk, loop.create_future())
         environment = self._roster.request(spec.key, spec.reserved, ticket)
         if environment is not None:
             environment.begin(ticket)
@@ -120,8 +124,14 @@ class Pool:
         try:
             return await ticket.done
         except asyncio.CancelledError:
-            self._roster.abandon(spec.key, ticket)
+            if not self._roster.abandon(spec.key, ticket):
+                self._orphans[invoke.request_id] = ticket
             raise
+
+    def orphaned(self, request_id: str, told: Callable[[Finished], None]) -> None:
+        ticket = self._orphans.pop(request_id, None)
+        if ticket is not None:
+            ticket.orphaned = told
 
     def retire(self, key: str) -> None:
         for environment in self._roster.retire(key):

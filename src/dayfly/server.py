@@ -302,7 +302,9 @@ class Platform:
             return MemoryJournal()
         from dayfly.store.sqlite import SqliteJournal
 
-        return SqliteJournal.open(self._state / "journal.sqlite")
+        file = self._state / "journal.sqlite"
+        file.touch(mode=0o600)  # it holds mails and secrets; SQLite's other files take its mode
+        return SqliteJournal.open(file)
 
     def _open_keys(self) -> Keys | None:
         """Under `up` requests are signed by a key that is known; in `dev` any key works."""

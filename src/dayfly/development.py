@@ -13,8 +13,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
-
 from dayfly.app.application import Application
 from dayfly.app.apply import Deployer, Deployment
 from dayfly.app.load import load
@@ -133,7 +131,8 @@ class Session:
         self._platform.on_reset.append(self._again)
         self._platform.doors.session = self
         self._platform.meter.subscribe(self._ran)
-        self._platform.doors.on_line = self._printed
+        if self._voice.tells_lines:
+            self._platform.doors.on_line = self._printed
         watching = asyncio.create_task(self._watch(stop), name="watch files")
         try:
             await stop.wait()
@@ -344,7 +343,7 @@ class Session:
     # Telling
 
     def _ran(self, scope: Any, invocation: Any) -> None:
-        self._voice.invocation(msgspec.structs.asdict(invocation))
+        self._voice.invocation(invocation)
 
     def _printed(self, function: str, line: str) -> None:
         self._voice.printed(function, line)

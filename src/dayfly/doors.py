@@ -82,11 +82,12 @@ class Doors:
     def front_api(self, kind: str) -> str | None:
         return self.front.get(kind)
 
-    def log(self, spec: Spec, stream: str, request_id: str, line: str) -> None:
-        """A line that a function logged."""
-        self._platform.functions.on_log(spec, stream, request_id, line)
+    def log(self, spec: Spec, stream: str, request_id: str, /, *lines: str) -> None:
+        """Lines that a function logged."""
+        self._platform.functions.on_log(spec, stream, request_id, *lines)
         if self.on_line is not None:
-            self.on_line(spec.name, line)
+            for line in lines:
+                self.on_line(spec.name, line)
 
     async def call(self, caller: Caller, service: str, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """One AWS operation in this process."""

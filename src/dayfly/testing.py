@@ -57,6 +57,8 @@ class Served:
 class Quiet:
     """A voice that keeps what is said, for tests to look at."""
 
+    tells_lines = True
+
     def __init__(self) -> None:
         self.said: list[tuple[str, Any]] = []
 

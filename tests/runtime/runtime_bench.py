@@ -32,8 +32,8 @@ class Bench:
         self.directory = directory
         self.lines: list[tuple[str, str]] = []
 
-    def on_log(self, _spec: Spec, _stream: str, request_id: str, line: str) -> None:
-        self.lines.append((request_id, line))
+    def on_log(self, _spec: Spec, _stream: str, request_id: str, /, *lines: str) -> None:
+        self.lines += [(request_id, line) for line in lines]
 
     def spec(self, files: dict[str, str] | str, handler: str = "app.handler", family: str = "python", **more) -> Spec:
         number = next(_numbers)

@@ -12,10 +12,13 @@ from rich.text import Text
 
 from dayfly.cli import show
 from dayfly.cli.stream import Lines
+from dayfly.meter import Invocation
 
 
 class PersonVoice:
     """Tables at the start, then a short line for everything that happens."""
+
+    tells_lines = True
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or show.out()
@@ -70,16 +73,16 @@ class PersonVoice:
     def note(self, sentence: str) -> None:
         self._console.print(Text.assemble(("note ", "yellow"), sentence), soft_wrap=True)
 
-    def invocation(self, one: Mapping[str, Any]) -> None:
-        state = Text("failed ", "red") if one["error"] else Text("cold ", "cyan") if one["cold"] else Text("")
+    def invocation(self, one: Invocation) -> None:
+        state = Text("failed ", "red") if one.error else Text("cold ", "cyan") if one.cold else Text("")
         line = Text.assemble(
-            (show.moment(one["at"]), "dim"),
+            (show.moment(one.at), "dim"),
             "  ",
-            (one["function"], "bold"),
+            (one.function, "bold"),
             "  ",
             state,
-            f"{one['duration_ms']:.1f} ms",
-            (f"  billed {one['billed_ms']} ms  {one['max_memory_mb']} MB  {one['source']}", "dim"),
+            f"{one.duration_ms:.1f} ms",
+            (f"  billed {one.billed_ms} ms  {one.max_memory_mb} MB  {one.source}", "dim"),
         )
         self._lines.add(line)
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from dayfly.cli.stream import Lines
+
+if TYPE_CHECKING:
+    from dayfly.meter import Invocation
 
 
 class Voice(Protocol):
@@ -23,7 +26,10 @@ class Voice(Protocol):
 
     def note(self, sentence: str) -> None: ...
 
-    def invocation(self, one: Mapping[str, Any]) -> None: ...
+    tells_lines: bool
+    """Whether it wants what functions print."""
+
+    def invocation(self, one: Invocation) -> None: ...
 
     def printed(self, function: str, line: str) -> None: ...
 
@@ -39,6 +45,8 @@ class Voice(Protocol):
 
 class JsonVoice:
     """One JSON object a line on stdout; what is for people goes to stderr."""
+
+    tells_lines = False
 
     def __init__(self) -> None:
         self._lines = Lines(_write_json)
@@ -65,8 +73,8 @@ class JsonVoice:
     def note(self, sentence: str) -> None:
         self._people.note(sentence)
 
-    def invocation(self, one: Mapping[str, Any]) -> None:
-        self._lines.add({"event": "invocation", **one})
+    def invocation(self, one: Invocation) -> None:
+        self._lines.add(one)  # made into JSON by the thread that writes it
 
     def printed(self, function: str, line: str) -> None:
         pass  # in CloudWatch Logs, where programs ask for it
@@ -86,8 +94,14 @@ class JsonVoice:
             self._people.close()
 
 
+def _as_json(line: object) -> bytes:
+    if isinstance(line, dict):
+        return msgspec.json.encode(line, enc_hook=str) + b"\n"
+    return b'{"event":"invocation",' + msgspec.json.encode(line)[1:] + b"\n"
+
+
 def _write_json(lines: list[object], left_out: int) -> None:
     if left_out:
         lines = [*lines, {"event": "left_out", "lines": left_out}]
-    sys.stdout.buffer.write(b"".join(msgspec.json.encode(line, enc_hook=str) + b"\n" for line in lines))
+    sys.stdout.buffer.write(b"".join(map(_as_json, lines)))
     sys.stdout.buffer.flush()

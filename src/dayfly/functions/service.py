@@ -298,12 +298,13 @@ class Functions:
             self._specs.touch(directory)
         return self._invocations.refresh()
 
-    def on_log(self, spec: Spec, stream: str, request_id: str, line: str) -> None:
-        """Given to the pool: keep a line as it appears."""
+    def on_log(self, spec: Spec, stream: str, request_id: str, /, *lines: str) -> None:
+        """Given to the pool: keep lines as they appear."""
         scope = self._scopes.get(spec.arn)
         if scope is None:
             scope = self._scopes[spec.arn] = parse_arn(spec.arn).scope
-        self._logs.write(scope, spec.log_group, stream, [(self._clock.now_ms(), line)])
+        now_ms = self._clock.now_ms()
+        self._logs.write(scope, spec.log_group, stream, [(now_ms, line) for line in lines])
 
     # Looking
 

@@ -80,8 +80,12 @@ class Throttled(Exception):
 
 
 OnChunk = Callable[[bytes], None]
-OnLog = Callable[[Spec, str, str, str], None]
-"""Called with (spec, log stream, request id or '', one line without its newline) as lines appear."""
+
+
+class OnLog(Protocol):
+    def __call__(self, spec: Spec, stream: str, request_id: str, /, *lines: str) -> None:
+        """Called with (spec, log stream, request id or '', lines without their newlines) as lines appear."""
+        ...
 
 
 class Invoker(Protocol):

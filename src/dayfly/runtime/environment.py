@@ -252,9 +252,8 @@ class Environment(Listener):
             self._sampled_s = now_ns / 1e9
             self._sample_memory()
         request_id = ticket.invoke.request_id
-        self._write_line(request_id, f"END RequestId: {request_id}")
         line = report.report_line(request_id, duration_ms, self.spec.memory_mb, self.memory_mb, ticket.init_ms, status)
-        self._write_line(request_id, line)
+        self._write_line(request_id, f"END RequestId: {request_id}", line)
         finished = Finished(
             payload=payload,
             error=error,
@@ -366,10 +365,11 @@ class Environment(Listener):
             return
         self._write_line(ticket.invoke.request_id if ticket is not None and ticket.started_ns else "", line)
 
-    def _write_line(self, request_id: str, line: str) -> None:
+    def _write_line(self, request_id: str, *lines: str) -> None:
         if self.current is not None:
-            self.current.keep(line)
-        self._on_log(self.spec, self.log_stream, request_id, line)
+            for line in lines:
+                self.current.keep(line)
+        self._on_log(self.spec, self.log_stream, request_id, *lines)
 
     def _sample_memory(self) -> None:
         try:

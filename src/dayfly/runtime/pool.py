@@ -32,7 +32,7 @@ _SHARED_MB = 48
 """What a process counts as resident but shares with the zygote, roughly."""
 
 
-def _no_log(_spec: Spec, _stream: str, _request_id: str, _line: str) -> None:
+def _no_log(_spec: Spec, _stream: str, _request_id: str, /, *_lines: str) -> None:
     return None
 
 

@@ -3,6 +3,7 @@
 # ruff: noqa: E501 - the code of functions stands in strings
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import socket
@@ -12,6 +13,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 from runtime_bench import invoke_of
@@ -20,6 +22,7 @@ from dayfly.clock import SystemClock
 from dayfly.errors import Unsupported
 from dayfly.runtime import code, frames, names, report, sdk
 from dayfly.runtime.authority import Authority
+from dayfly.runtime.environment import Environment
 from dayfly.runtime.evict import Idle, choose
 from dayfly.runtime.lines import Lines
 from dayfly.runtime.shim import seccomp
@@ -174,3 +177,19 @@ def test_merged_layers_let_later_ones_win(tmp_path):
     assert {path.name for path in merged.iterdir()} == {"python", "one", "two"}
     assert json.loads("1") == 1
     assert Path(tmp_path / "one" / "python" / "x").read_text() == "one"
+
+
+def test_a_wake_up_that_is_already_due_can_be_asked_for_again():
+    # uvloop answers a moment in the past with a handle that does not know when it is due.
+    async def twice() -> None:
+        environment = Environment.__new__(Environment)
+        environment._loop = asyncio.get_running_loop()
+        environment._timer, environment._timer_due_s, environment.state = None, 0.0, "dead"
+        now_s = environment._loop.time()
+        environment._wake_at(now_s - 1)
+        environment._wake_at(now_s - 2)
+        await asyncio.sleep(0.01)
+        assert environment._timer is None
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(twice())

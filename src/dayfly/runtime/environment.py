@@ -123,6 +123,7 @@ class Environment(Listener):
         self._deadline_s = self._loop.time() + INIT_LIMIT_MS / 1000
         self._idle_since_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_due_s = 0.0
         self._wake_at(self._deadline_s)
         os.set_blocking(log, False)
         self._loop.add_reader(log, self._read_log)
@@ -274,12 +275,13 @@ class Environment(Listener):
 
     def _wake_at(self, due_s: float) -> None:
         """Have `_tick` called by then. One timer serves all purposes and is seldom moved: a hot loop pays nothing."""
-        timer = self._timer
-        if timer is not None:
-            if timer.when() <= due_s:
+        if self._timer is not None:
+            if self._timer_due_s <= due_s:
                 return
-            timer.cancel()
+            self._timer.cancel()
+        # The due time is kept here: what uvloop gives for a moment that is already past cannot tell it.
         self._timer = self._loop.call_at(due_s, self._tick)
+        self._timer_due_s = due_s
 
     def _tick(self) -> None:
         self._timer = None

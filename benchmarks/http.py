@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 
 from benchmarks.load import generator, load
 from benchmarks.platform import running
@@ -66,12 +65,10 @@ def main() -> None:
             p50_promise = "<= 0.3" if count == 1 else ""
             rows.append(Row(f"{what}, p50", ran.p50_ms, "ms", ceiling.p50_ms, "ms doing nothing", p50_promise))
             rows.append(Row(f"{what}, p99", ran.p99_ms, "ms", ceiling.p99_ms, "ms doing nothing"))
-        began = time.perf_counter()
         first = load(f"{base}/nap", 64, 2)
         rows.append(Row("64 callers of 100 ms, first 2 s", first.per_second, "/s", 640.0, "/s by arithmetic"))
         ran = load(f"{base}/nap", 64, 5)
         rows.append(Row("64 callers of 100 ms", ran.per_second, "/s", 640.0, "/s by arithmetic", ">= 550"))
-        del began
     show(f"HTTP to function (load: {generator()})", rows)
 
 

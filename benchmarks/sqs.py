@@ -34,7 +34,7 @@ def main() -> None:
         for count in (1, 16, 64):
             ran = load(platform.endpoint + "/", count, 3, method="POST", headers=headers("ReceiveMessage"), body=ask)
             rows.append(Row(f"ReceiveMessage(10), {count} connections", ran.per_second * 10, "messages/s"))
-        rows.append(Row("receive(10) + delete batch, 1 connection", pairs(platform.endpoint, url), "messages/s"))
+        rows.append(Row("receive(10) + delete batch, 1 connection", pairs(platform.endpoint), "messages/s"))
     show(f"SQS (load: {generator()})", rows)
 
 
@@ -49,10 +49,9 @@ def call(endpoint: str, operation: str, params: dict[str, object]) -> dict[str, 
         return said
 
 
-def pairs(endpoint: str, sent_to: str) -> float:
+def pairs(endpoint: str) -> float:
     """Messages received and deleted per second by one client, ten at a time, from a queue of its own."""
     url = call(endpoint, "CreateQueue", {"QueueName": "pairs"})["QueueUrl"]
-    del sent_to
     for start in range(0, 5000, 10):
         entries = [{"Id": str(n), "MessageBody": f"message {start + n}"} for n in range(10)]
         call(endpoint, "SendMessageBatch", {"QueueUrl": url, "Entries": entries})

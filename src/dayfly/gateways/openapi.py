@@ -170,12 +170,13 @@ def http_integration(given: dict[str, Any], integration_id: str) -> Integration:
 
 
 def rest_surface(document: dict[str, Any], new_id: NewId, root_id: str) -> Surface:
-    """The tree of resources, the methods and the authorizers of a REST API. The root keeps its id."""
+    """The tree of resources, the methods and the authorizers of a REST API. The root keeps its id.
+
+    `basePath` is ignored, as API Gateway does unless it is told otherwise.
+    """
     security = _Security(document, new_id, 300)
     resources = {root_id: Resource(id=root_id)}
     paths = {"/": root_id}
-    base = str(document.get("basePath") or "")
-    del base  # API Gateway ignores basePath unless told otherwise
     for path, method, operation in _operations(document):
         resource_id = add_path(resources, paths, path, new_id)
         kind, authorizer, scopes, key = security.of(operation)

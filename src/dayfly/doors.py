@@ -6,7 +6,7 @@ Each method is a door given to one part's constructor; it looks up its target wh
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from dayfly.front.messages import Request, Response
 from dayfly.gateways.outgoing import BackendFailed, fetch
 from dayfly.hands import to_functions, to_logs, to_queues, to_topics
 from dayfly.identity import Caller, Scope, parse_arn
-from dayfly.runtime import Spec
+from dayfly.runtime import Line, Spec
 from dayfly.store import Changes
 from dayfly.wire import locate
 
@@ -82,11 +82,11 @@ class Doors:
     def front_api(self, kind: str) -> str | None:
         return self.front.get(kind)
 
-    def log(self, spec: Spec, stream: str, request_id: str, /, *lines: str) -> None:
+    def log(self, spec: Spec, stream: str, request_id: str, lines: Sequence[Line], /) -> None:
         """Lines that a function logged."""
-        self._platform.functions.on_log(spec, stream, request_id, *lines)
+        self._platform.functions.on_log(spec, stream, request_id, lines)
         if self.on_line is not None:
-            for line in lines:
+            for _, line in lines:
                 self.on_line(spec.name, line)
 
     async def call(self, caller: Caller, service: str, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:

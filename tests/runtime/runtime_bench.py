@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from dayfly.clock import SystemClock
 from dayfly.errors import Unavailable
 from dayfly.ids import RandomIds
-from dayfly.runtime import Finished, Invoke, OnChunk, Spec
+from dayfly.runtime import Finished, Invoke, Line, OnChunk, Spec
 from dayfly.runtime.pool import Pool
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:demo"
@@ -32,8 +33,8 @@ class Bench:
         self.directory = directory
         self.lines: list[tuple[str, str]] = []
 
-    def on_log(self, _spec: Spec, _stream: str, request_id: str, /, *lines: str) -> None:
-        self.lines += [(request_id, line) for line in lines]
+    def on_log(self, _spec: Spec, _stream: str, request_id: str, lines: Sequence[Line], /) -> None:
+        self.lines += [(request_id, line) for _, line in lines]
 
     def spec(self, files: dict[str, str] | str, handler: str = "app.handler", family: str = "python", **more) -> Spec:
         number = next(_numbers)

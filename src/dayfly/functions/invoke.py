@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 from asyncio import CancelledError
+from collections.abc import Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -38,7 +39,7 @@ class Recorder(Protocol):
 class LogWriter(Protocol):
     """What is needed of the logs."""
 
-    def write(self, scope: Scope, group: str, stream: str, events: list[tuple[int, str]]) -> None: ...
+    def write(self, scope: Scope, group: str, stream: str, lines: Sequence[tuple[int, str]]) -> None: ...
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +53,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     cold: bool
     duration_ms: float
     billed_ms: int
-    log: tuple[str, ...]
+    log: Sequence[str]
 
     def log_result(self) -> str:
         """The last 4 KB of the log, in base64, as `LogResult` has it."""

@@ -7,7 +7,7 @@ by `settled()`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -27,7 +27,7 @@ from dayfly.functions.names import FunctionName, function_arn, read_function
 from dayfly.functions.publish import Publisher
 from dayfly.identity import Scope, parse_arn
 from dayfly.ids import Ids
-from dayfly.runtime import Invoker, Spec
+from dayfly.runtime import Invoker, Line, Spec
 from dayfly.store import Changes, Journal
 from dayfly.targets import Send, WorkQueue
 
@@ -298,13 +298,12 @@ class Functions:
             self._specs.touch(directory)
         return self._invocations.refresh()
 
-    def on_log(self, spec: Spec, stream: str, request_id: str, /, *lines: str) -> None:
+    def on_log(self, spec: Spec, stream: str, request_id: str, lines: Sequence[Line], /) -> None:
         """Given to the pool: keep lines as they appear."""
         scope = self._scopes.get(spec.arn)
         if scope is None:
             scope = self._scopes[spec.arn] = parse_arn(spec.arn).scope
-        now_ms = self._clock.now_ms()
-        self._logs.write(scope, spec.log_group, stream, [(now_ms, line) for line in lines])
+        self._logs.write(scope, spec.log_group, stream, lines)
 
     # Looking
 

@@ -8,7 +8,7 @@ and guarantees), `pool.py`, `evict.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -71,7 +71,7 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True):
     status: str | None = None
     """`timeout` or `error` as in AWS's REPORT line, None where all went well."""
     log_stream: str = ""
-    log: tuple[str, ...] = ()
+    log: Sequence[str] = ()
     """The lines of this invocation, START, END and REPORT included."""
 
 
@@ -80,11 +80,13 @@ class Throttled(Exception):
 
 
 OnChunk = Callable[[bytes], None]
+Line = tuple[int, str]
+"""When it was printed (milliseconds), and a line without its newline."""
 
 
 class OnLog(Protocol):
-    def __call__(self, spec: Spec, stream: str, request_id: str, /, *lines: str) -> None:
-        """Called with (spec, log stream, request id or '', lines without their newlines) as lines appear."""
+    def __call__(self, spec: Spec, stream: str, request_id: str, lines: Sequence[Line], /) -> None:
+        """Called with (spec, log stream, request id or '', lines) as lines appear."""
         ...
 
 

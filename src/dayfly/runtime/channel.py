@@ -25,7 +25,10 @@ class Listener:
 
     def chunk(self, body: bytes) -> None: ...
 
-    def answered(self, payload: bytes, error: Literal["Unhandled"] | None, content_type: str) -> None: ...
+    def answered(
+        self, payload: bytes, error: Literal["Unhandled"] | None, content_type: str, *, quiet: bool = False
+    ) -> None:
+        """The event's result; `quiet`: nothing that was printed waits to be read."""
 
     def fatal(self, payload: bytes) -> None:
         """An error after which the process ends."""
@@ -115,7 +118,9 @@ class FrameChannel:
             self._hear(kind, body)
 
     def _hear(self, kind: int, body: bytes) -> None:
-        if kind == 82:  # R
+        if kind == 81:  # Q
+            self.listener.answered(body, None, "application/json", quiet=True)
+        elif kind == 82:  # R
             self.listener.answered(body, None, self._content_type)
         elif kind == 67:  # C
             self.listener.chunk(body)

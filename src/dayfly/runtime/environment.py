@@ -14,6 +14,9 @@ goes away does not disturb the environment. A dead environment never comes back.
 
 An event may be given while the code is still being loaded: it is sent at once and waits inside, so a cold start
 costs no extra round trip.
+
+Lines are handed on as they are printed; a START line goes with what follows it, or by itself where nothing follows
+soon: most invocations print nothing and end within a moment, and are handed on once instead of twice.
 """
 
 from __future__ import annotations
@@ -21,19 +24,20 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
 from dayfly.clock import Clock
-from dayfly.runtime import Finished, Invoke, OnChunk, OnLog, Spec, report
+from dayfly.runtime import Finished, Invoke, Line, OnChunk, OnLog, Spec, report
 from dayfly.runtime.channel import Channel, Listener
 from dayfly.runtime.lines import Lines
 from dayfly.runtime.zygote import Child
 
 INIT_LIMIT_MS = 10_000
 FREEZE_AFTER_S = 0.1
+TELL_AFTER_S = 0.1
+"""A START line waits this long for another line to go with."""
 INIT_MARK = "\x1edayfly-initialised"
 """A line that a bootstrap prints when the code is loaded: it parts the lines of the initialisation from the event's."""
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -49,6 +53,7 @@ class Ticket:
         "bytes",
         "cold",
         "done",
+        "fresh",
         "init_ms",
         "invoke",
         "lines",
@@ -70,15 +75,27 @@ class Ticket:
         self.started_ns = 0
         self.cold = False
         self.init_ms: float | None = None
-        self.lines: deque[str] = deque()
+        self.lines: list[str] = []
+        """For the answer; of a flood only the end."""
         self.bytes = 0
+        self.fresh: list[Line] = []
+        """What has not been handed on yet."""
 
-    def keep(self, line: str) -> None:
-        """Remember a line for the answer; of a flood only the end."""
+    def keep(self, at_ms: int, line: str) -> None:
+        """A line of this invocation."""
+        self.fresh.append((at_ms, line))
         self.lines.append(line)
         self.bytes += len(line)
-        while self.bytes > _KEPT_LOG_BYTES and len(self.lines) > 1:
-            self.bytes -= len(self.lines.popleft())
+        if self.bytes > 2 * _KEPT_LOG_BYTES:
+            self.shorten()
+
+    def shorten(self) -> None:
+        """Forget the first lines of a flood."""
+        first = 0
+        while self.bytes > _KEPT_LOG_BYTES and first < len(self.lines) - 1:
+            self.bytes -= len(self.lines[first])
+            first += 1
+        del self.lines[:first]
 
     def __repr__(self) -> str:
         return f"<Ticket {self.invoke.request_id}>"
@@ -148,7 +165,7 @@ class Environment(Listener):
     # What the pool asks
 
     def initialise(self, description: dict[str, object]) -> None:
-        self._write_line("", f"INIT_START Runtime Version: {self.spec.runtime}")
+        self._write([f"INIT_START Runtime Version: {self.spec.runtime}"])
         self._channel.describe(description)
 
     def begin(self, ticket: Ticket) -> None:
@@ -202,10 +219,13 @@ class Environment(Listener):
         self._failed = True
         self.answered(payload, "Unhandled", "application/json")
 
-    def answered(self, payload: bytes, error: Literal["Unhandled"] | None, content_type: str) -> None:
-        self._read_log()
-        for line in self._lines.end():
-            self._printed(line)
+    def answered(
+        self, payload: bytes, error: Literal["Unhandled"] | None, content_type: str, *, quiet: bool = False
+    ) -> None:
+        if not quiet:
+            self._read_log()
+        if rest := self._lines.end():
+            self._printed(rest)
         ticket = self.current
         if ticket is None:
             return  # a late answer of a runtime that answers twice
@@ -231,10 +251,10 @@ class Environment(Listener):
     def _start(self, ticket: Ticket) -> None:
         self.state = "busy"
         ticket.started_ns = time.perf_counter_ns()
-        self._deadline_s = self._loop.time() + self.spec.timeout_ms / 1000
-        self._wake_at(self._deadline_s)
-        request_id = ticket.invoke.request_id
-        self._write_line(request_id, f"START RequestId: {request_id} Version: {self.spec.version}")
+        now_s = self._loop.time()
+        self._deadline_s = now_s + self.spec.timeout_ms / 1000
+        self._wake_at(min(self._deadline_s, now_s + TELL_AFTER_S))
+        ticket.keep(self._clock.now_ms(), f"START RequestId: {ticket.invoke.request_id} Version: {self.spec.version}")
 
     def _become_idle(self) -> None:
         self.state = "idle"
@@ -253,8 +273,13 @@ class Environment(Listener):
             self._sampled_s = now_ns / 1e9
             self._sample_memory()
         request_id = ticket.invoke.request_id
-        line = report.report_line(request_id, duration_ms, self.spec.memory_mb, self.memory_mb, ticket.init_ms, status)
-        self._write_line(request_id, f"END RequestId: {request_id}", line)
+        billed_ms = report.billed_ms(duration_ms, ticket.init_ms)
+        memory = self.spec.memory_mb, self.memory_mb
+        at_ms = self._clock.now_ms()
+        ticket.keep(at_ms, f"END RequestId: {request_id}")
+        ticket.keep(at_ms, report.report_line(request_id, duration_ms, billed_ms, *memory, ticket.init_ms, status))
+        ticket.shorten()
+        self._hand_on(ticket)
         finished = Finished(
             payload=payload,
             error=error,
@@ -262,11 +287,11 @@ class Environment(Listener):
             cold=ticket.cold,
             init_ms=ticket.init_ms,
             duration_ms=duration_ms,
-            billed_ms=report.billed_ms(duration_ms, ticket.init_ms),
+            billed_ms=billed_ms,
             max_memory_mb=self.memory_mb,
             status=status,
             log_stream=self.log_stream,
-            log=tuple(ticket.lines),
+            log=ticket.lines,
         )
         if not ticket.done.done():
             ticket.done.set_result(finished)
@@ -290,6 +315,8 @@ class Environment(Listener):
             if now_s >= self._deadline_s:
                 self._time_out()
             else:
+                if self.current is not None:
+                    self._hand_on(self.current)
                 self._wake_at(self._deadline_s)
         elif self.state == "idle":
             if now_s >= self._idle_since_s + FREEZE_AFTER_S:
@@ -305,7 +332,7 @@ class Environment(Listener):
         if ticket is not None:
             limit_ms = self.spec.timeout_ms if self.state == "busy" else INIT_LIMIT_MS
             payload, line = report.timed_out(ticket.invoke.request_id, limit_ms, self._clock.now_ms())
-            self._write_line(ticket.invoke.request_id, line)
+            self._write([line])
             self._finish(ticket, payload, "Unhandled", "timeout", "application/json")
         self._die()
 
@@ -318,12 +345,10 @@ class Environment(Listener):
             return  # the answer found there ended it
         ticket = self.current
         self._read_log()
-        for line in self._lines.end():
-            self._write_line(ticket.invoke.request_id if ticket else "", line)
+        self._write(self._lines.end())
         if ticket is not None:
             payload, text = report.exited(ticket.invoke.request_id, status)
-            for line in text.split("\n"):
-                self._write_line(ticket.invoke.request_id, line)
+            self._write(text.split("\n"))
             self._finish(ticket, payload, "Unhandled", "error", "application/json")
         self._die()
 
@@ -352,26 +377,39 @@ class Environment(Listener):
                 self._loop.remove_reader(self._log)
                 return
             taken += len(data)
-            for line in self._lines.feed(data):
-                self._printed(line)
+            self._printed(self._lines.feed(data))
             if len(data) < 4096:
                 return
 
-    def _printed(self, line: str) -> None:
+    def _printed(self, lines: list[str]) -> None:
         ticket = self.current
-        if line == INIT_MARK:
+        if not self._marked and INIT_MARK in lines:
             # The event may be under way inside already: what follows was printed for it, and comes after START.
+            mark = lines.index(INIT_MARK)
+            self._write(lines[:mark])
             self._marked = True
             if ticket is not None and self.state == "initialising":
                 self._start(ticket)
-            return
-        self._write_line(ticket.invoke.request_id if ticket is not None and ticket.started_ns else "", line)
+            lines = lines[mark + 1 :]
+        self._write(lines)
 
-    def _write_line(self, request_id: str, *lines: str) -> None:
-        if self.current is not None:
-            for line in lines:
-                self.current.keep(line)
-        self._on_log(self.spec, self.log_stream, request_id, *lines)
+    def _write(self, lines: Sequence[str]) -> None:
+        """Lines that are handed on now."""
+        if not lines:
+            return
+        at_ms = self._clock.now_ms()
+        ticket = self.current
+        if ticket is None:
+            self._on_log(self.spec, self.log_stream, "", [(at_ms, line) for line in lines])
+            return
+        for line in lines:
+            ticket.keep(at_ms, line)
+        self._hand_on(ticket)
+
+    def _hand_on(self, ticket: Ticket) -> None:
+        if ticket.fresh:
+            lines, ticket.fresh = ticket.fresh, []
+            self._on_log(self.spec, self.log_stream, ticket.invoke.request_id if ticket.started_ns else "", lines)
 
     def _sample_memory(self) -> None:
         try:

@@ -6,6 +6,7 @@ A frame is 4 bytes of length (of all that follows, big endian), one byte of kind
     I  init: JSON description of the function  H  hello: the process waits for `I`
     E  event: header, strings, payload         D  init done: ok (1 byte), microseconds (4 bytes)
                                                R  response; or the end of a streamed one
+                                               Q  response; the pipe of what was printed is empty
                                                F  error document
                                                X  error document; the process ends after it
                                                S  a stream begins: its content type

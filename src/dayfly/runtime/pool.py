@@ -17,7 +17,7 @@ from typing import Any
 from dayfly.clock import Clock, Timer
 from dayfly.errors import Error, Unavailable
 from dayfly.ids import Ids
-from dayfly.runtime import Family, Finished, Invoke, OnChunk, OnLog, Spec, code, sdk
+from dayfly.runtime import Family, Finished, Invoke, Line, OnChunk, OnLog, Spec, code, sdk
 from dayfly.runtime.channel import Channel
 from dayfly.runtime.endpoint import ApiChannel
 from dayfly.runtime.environment import Environment, Ticket
@@ -32,7 +32,7 @@ _SHARED_MB = 48
 """What a process counts as resident but shares with the zygote, roughly."""
 
 
-def _no_log(_spec: Spec, _stream: str, _request_id: str, /, *_lines: str) -> None:
+def _no_log(_spec: Spec, _stream: str, _request_id: str, _lines: Sequence[Line], /) -> None:
     return None
 
 

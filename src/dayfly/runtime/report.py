@@ -29,11 +29,17 @@ def billed_ms(duration_ms: float, init_ms: float | None) -> int:
 
 
 def report_line(
-    request_id: str, duration_ms: float, memory_mb: int, max_memory_mb: int, init_ms: float | None, status: str | None
+    request_id: str,
+    duration_ms: float,
+    billed_ms: int,
+    memory_mb: int,
+    max_memory_mb: int,
+    init_ms: float | None,
+    status: str | None,
 ) -> str:
     line = (
         f"REPORT RequestId: {request_id}\tDuration: {duration_ms:.2f} ms\tBilled Duration: "
-        f"{billed_ms(duration_ms, init_ms)} ms\tMemory Size: {memory_mb} MB\tMax Memory Used: {max_memory_mb} MB\t"
+        f"{billed_ms} ms\tMemory Size: {memory_mb} MB\tMax Memory Used: {max_memory_mb} MB\t"
     )
     if init_ms is not None:
         line += f"Init Duration: {init_ms:.2f} ms\t"

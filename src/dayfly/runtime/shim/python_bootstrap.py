@@ -7,6 +7,7 @@ Errors: https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html
 
 from __future__ import annotations
 
+import fcntl
 import importlib
 import io
 import json
@@ -16,8 +17,10 @@ import signal
 import socket
 import struct
 import sys
+import termios
 import time
 import traceback
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -25,6 +28,7 @@ import python_redirect  # type: ignore[import-not-found]
 
 _EVENT = struct.Struct(">IHHHI")
 _HEAD = struct.Struct(">IB")
+_NO_BYTES = bytes(4)
 _SDK = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
 _base_modules: set[str] = set()
 
@@ -319,6 +323,7 @@ def run(fd: int, options: dict[str, Any]) -> None:
     """Wait for the function's description, load it, serve events until the channel closes."""
     channel = Channel(fd)
     sys.dont_write_bytecode = True
+    printed = os.dup(1)  # the pipe itself, whatever a function makes of its standard output
     open_streams()
     python_redirect.install()
     channel.send(b"H")
@@ -346,7 +351,7 @@ def run(fd: int, options: dict[str, Any]) -> None:
     os.write(1, b"\x1edayfly-initialised\n")
     micros = int((time.perf_counter() - started) * 1e6)
     channel.send(b"D", struct.pack(">BI", fault is None, micros))
-    serve(channel, init, handler, fault)
+    serve(channel, init, handler, fault, printed)
 
 
 def exit_status(leaving: SystemExit) -> int:
@@ -355,11 +360,31 @@ def exit_status(leaving: SystemExit) -> int:
     return leaving.code & 255 if isinstance(leaving.code, int) else 1
 
 
-def serve(channel: Channel, init: dict[str, Any], handler: object, fault: BaseException | None) -> None:
+def is_empty(pipe: int) -> bool:
+    """Whether all that was written into it has been read."""
+    try:
+        return fcntl.ioctl(pipe, termios.FIONREAD, _NO_BYTES) == _NO_BYTES
+    except OSError:
+        return False
+
+
+def trace_setter() -> Callable[[str], None]:
+    """What sets _X_AMZN_TRACE_ID for the code of this process.
+
+    The C library keeps every value that a variable ever had, and this one has another for each event: only Python's
+    own table is changed, where it is the one we know. A program that the function starts does not see it.
+    """
+    table: object = getattr(os.environ, "_data", None)
+    if not isinstance(table, dict) or b"_HANDLER" not in table:
+        return lambda trace_id: os.environ.__setitem__("_X_AMZN_TRACE_ID", trace_id)
+    return lambda trace_id: table.__setitem__(b"_X_AMZN_TRACE_ID", trace_id.encode())
+
+
+def serve(channel: Channel, init: dict[str, Any], handler: object, fault: BaseException | None, printed: int) -> None:
     global _current_request
     encode = _encoder(init["runtime"]).encode
     loads = json.loads
-    environ = os.environ
+    set_trace = trace_setter()
     stdout, stderr = sys.stdout, sys.stderr
     size = _EVENT.size
     while True:
@@ -373,7 +398,7 @@ def serve(channel: Channel, init: dict[str, Any], handler: object, fault: BaseEx
         client_context = body[at : (at := at + client_size)]
         _current_request = request_id
         if trace_id:
-            environ["_X_AMZN_TRACE_ID"] = trace_id
+            set_trace(trace_id)
         kind, answer = b"R", b""
         try:
             if fault is not None:
@@ -397,6 +422,8 @@ def serve(channel: Channel, init: dict[str, Any], handler: object, fault: BaseEx
                 error.__traceback__ = None  # keep nothing of the call alive
         if sys.stdout is not stdout or sys.stderr is not stderr:
             flush()  # ours write through; what a function put in their place may not
+        if kind == b"R" and is_empty(printed):
+            kind = b"Q"
         channel.send(kind, answer)
 
 

@@ -297,3 +297,20 @@ def test_validators_and_models_of_plugins_reach_the_method(tmp_path: Path) -> No
     assert method["RequestValidatorId"] == {"Ref": "Body"}
     assert found[method["RequestModels"]["application/json"]["Ref"]]["Properties"]["Schema"] == {"type": "object"}
     assert not [item for item in loaded.items if item.level == "unsupported"]
+
+
+def test_functions_of_the_extrinsic_plugin_are_computed_before_the_template_is_used(tmp_path: Path) -> None:
+    """https://www.npmjs.com/package/serverless-plugin-extrinsic-functions"""
+    text = """
+plugins: [serverless-plugin-extrinsic-functions]
+resources:
+  Conditions: {Testing: {"Fn::StartsWith": ["${sls:stage}", de]}}
+  Outputs:
+    Part: {Value: {"Fn::Substring": [{"Fn::JsonPath": ['{"a": ["bcdef"]}', "a[0]"]}, 1, 3]}}
+    More: {Value: {"Fn::Max": [1, 2]}}
+"""
+    template = application(tmp_path, HEAD + text).template
+    assert template["Conditions"] == {"Testing": True}
+    assert template["Outputs"] == {"Part": {"Value": "cd"}, "More": {"Value": 2}}
+    with pytest.raises(ApplicationError, match="takes a list of plain values"):
+        application(tmp_path, HEAD + text.replace("1, 2", "!Ref A, 2"))

@@ -141,6 +141,29 @@ async def test_bundles_land_where_the_handler_names_them(tmp_path: Path) -> None
         assert option in said
 
 
+async def test_files_that_the_package_patterns_name_lie_beside_the_bundle(tmp_path: Path) -> None:
+    code = tmp_path / "src"
+    for name in ("index.js", "views/home.html", "views/draft.html", "node_modules/x/x.html", "notes.txt"):
+        (code / name).parent.mkdir(parents=True, exist_ok=True)
+        (code / name).write_text(name)
+    tool = code / "node_modules" / ".bin" / "esbuild"
+    tool.parent.mkdir(parents=True)
+    # Stands in for esbuild: writes an empty bundle.
+    tool.write_text(
+        f"#!{sys.executable}\nimport sys, pathlib\n"
+        "root = pathlib.Path([a for a in sys.argv if a.startswith('--outdir=')][0][9:])\n"
+        "(root / 'index.js').write_text('bundled')\n"
+    )
+    tool.chmod(0o755)
+    source = CodeSource(
+        logical_id="F", path=code, method="esbuild", entries=("index.js",), handler="index.handler",
+        patterns=("!serverless.y*ml", "**/*.html", "!views/draft.html", "*.js"),
+    )  # fmt: skip
+    found = (await Builder(application(tmp_path, source), tmp_path / "cache").build())["F"]
+    assert sorted(path.relative_to(found).as_posix() for path in found.rglob("*.*")) == ["index.js", "views/home.html"]
+    assert (found / "index.js").read_text() == "bundled"
+
+
 async def test_a_package_that_is_not_there_is_left_out_of_the_bundle(tmp_path: Path) -> None:
     (tmp_path / "index.js").write_text("exports.h = () => require('sharp')")
     tool = tmp_path / "tool"

@@ -33,4 +33,4 @@ class CodeSource(msgspec.Struct, frozen=True, kw_only=True):
     properties: Mapping[str, Any] = {}
     files: Mapping[str, str] = {}
     patterns: tuple[str, ...] = ()
-    """The package rules in order, `!` excluding; they matter when the code is packed for a deployment."""
+    """The package rules in order, `!` excluding; they say which files lie beside a bundle."""

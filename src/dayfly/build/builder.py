@@ -14,6 +14,7 @@ import msgspec
 from dayfly.app.application import Application
 from dayfly.app.code import CodeSource
 from dayfly.build import esbuild, nodejs, python, stage, typescript
+from dayfly.build.pack import included
 from dayfly.build.tools import BuildFailed, Say, digest, run
 
 
@@ -113,6 +114,7 @@ class Builder:
                 await asyncio.to_thread(stage.lay, installed / "node_modules", into / "node_modules", skip=frozenset())
             case "esbuild":
                 await self._bundle(source, target)
+                await asyncio.to_thread(_add_files, source, target)
             case "makefile":
                 await self._make(source, target)
             case "archive":
@@ -211,12 +213,26 @@ def _same(source: CodeSource) -> bytes:
     shared = {
         "logical_id": "",
         "runtime": "",
-        "patterns": (),
+        "patterns": source.patterns if source.method == "esbuild" else (),
         "target": source.target if source.method == "makefile" else "",
     }
     if source.method != "esbuild":
         shared["handler"] = ""
     return msgspec.json.encode(msgspec.structs.replace(source, **shared), enc_hook=str)
+
+
+def _add_files(source: CodeSource, target: Path) -> None:
+    """Put the files that the package's patterns name (templates, schemas, engines) beside a bundle.
+
+    Packages are in the bundle already, unless a pattern names their folder:
+    https://www.npmjs.com/package/serverless-esbuild (Including Extra Files)
+    """
+    named = [pattern for pattern in source.patterns if not pattern.startswith("!")]
+    if not named:
+        return
+    packages = any(pattern.removeprefix("./").startswith("node_modules/") for pattern in named)
+    skip = stage.SKIPPED if packages else stage.SKIPPED | {"node_modules"}
+    stage.add(source.path, target, lambda name: included(name, source.patterns, kept=False), skip=skip)
 
 
 def _has_modules(path: Path) -> bool:

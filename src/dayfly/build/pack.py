@@ -40,8 +40,8 @@ def _files(directory: Path) -> Iterator[Path]:
             yield path
 
 
-def included(name: str, patterns: Sequence[str]) -> bool:
-    kept = True
+def included(name: str, patterns: Sequence[str], *, kept: bool = True) -> bool:
+    """Whether the patterns leave a file in; `kept` is what holds before the first of them."""
     for pattern in patterns:
         excludes = pattern.startswith("!")
         if _glob(pattern.removeprefix("!").removeprefix("./")).fullmatch(name):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 SKIPPED = frozenset(
@@ -20,6 +21,18 @@ def lay(source: Path, stage: Path, *, skip: frozenset[str] = SKIPPED) -> None:
         there.mkdir(parents=True, exist_ok=True)
         for name in [*files, *(one for one in folders if (here / one).is_symlink())]:
             link(here / name, there / name)
+
+
+def add(source: Path, stage: Path, wanted: Callable[[str], bool], *, skip: frozenset[str] = SKIPPED) -> None:
+    """Link those files of `source` whose path is wanted into `stage`, beside what is there."""
+    for folder, folders, files in os.walk(source):
+        folders[:] = [name for name in folders if name not in skip]
+        for name in files:
+            path = (Path(folder) / name).relative_to(source)
+            target = stage / path
+            if wanted(path.as_posix()) and not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                link(source / path, target)
 
 
 def link(source: Path, target: Path) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from dayfly.app.serverless import constructs, events, functions, plugins
+from dayfly.app.serverless import constructs, events, extrinsic, functions, plugins
 from dayfly.app.serverless.service import Function, Service, merge
 from dayfly.app.yaml import ApplicationError, Map, mark_of
 
@@ -36,7 +36,10 @@ def compile_service(service: Service) -> dict[str, Any]:
         _compile_events(service, function)
     events.finish(service)
     plugins.finish(service)
-    return _with_resources(service)
+    template = _with_resources(service)
+    if extrinsic.PLUGIN in service.plugins:
+        extrinsic.compute(template)
+    return template
 
 
 def _check_provider(service: Service) -> None:

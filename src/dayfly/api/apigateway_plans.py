@@ -1,31 +1,27 @@
-"""API keys, usage plans, tags and domain names of REST APIs.
+"""API keys, usage plans, tags and domain names of REST APIs, and what is kept of the account.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-usage-plans.html
 """
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import msgspec
 from msgspec.structs import replace
 
 from dayfly.api import Params
-from dayfly.api.apigateway_shared import (
-    Shared,
-    api_of_arn,
-    found,
-    members,
-    patched_struct,
-    shown_domain,
-    shown_part,
-    without,
-)
-from dayfly.gateways.model import (
-    ApiKey,
-    Conflicting,
-    Domain,
-    UsagePlan,
-)
+from dayfly.api.apigateway_patches import ACCOUNT, API_KEY, USAGE_PLAN, patched, patched_struct, patches_of, typed
+from dayfly.api.apigateway_shared import Shared, api_of_arn, found, members, shown_domain, shown_part, without
+from dayfly.errors import NOT_JSON
+from dayfly.gateways import accounts
+from dayfly.gateways.model import ApiKey, Conflicting, Domain, Invalid, PartNotFound, UsagePlan
 from dayfly.identity import Caller
+
+_STAGE_THROTTLE = re.compile(
+    r"/apiStages/(?P<stage>[^/]+)/throttle(?:/(?P<key>.+?)(?:/(?P<limit>rateLimit|burstLimit))?)?"
+)
 
 
 class Plans(Shared):
@@ -74,7 +70,8 @@ class Plans(Shared):
 
     async def update_api_key(self, caller: Caller, params: Params) -> Params:
         key = found(self._keys(caller), params["apiKey"], "API Key")
-        return await self._put_part(caller, patched_struct(key, params.get("patchOperations") or []))
+        changed = patched_struct(key, patches_of(params), API_KEY)
+        return await self._put_part(caller, replace(changed, last_updated_date=self._now_s()))
 
     async def delete_api_key(self, caller: Caller, params: Params) -> Params:
         found(self._keys(caller), params["apiKey"], "API Key")
@@ -94,14 +91,14 @@ class Plans(Shared):
 
     async def update_usage_plan(self, caller: Caller, params: Params) -> Params:
         plan = found(self._usage_plans(caller), params["usagePlanId"], "Usage Plan ID")
-        for patch in params.get("patchOperations") or ():
-            if patch["path"] == "/apiStages":
-                api_id, _, stage = patch["value"].partition(":")
-                kept = [one for one in plan.api_stages if (one.get("apiId"), one.get("stage")) != (api_id, stage)]
-                added = [] if patch["op"] == "remove" else [{"apiId": api_id, "stage": stage}]
-                plan = replace(plan, api_stages=kept + added)
+        for patch in patches_of(params):
+            path = patch.get("path", "")
+            if path == "/apiStages":
+                plan = replace(plan, api_stages=_with_stage(plan.api_stages, patch))
+            elif (match := _STAGE_THROTTLE.fullmatch(path)) is not None:
+                plan = replace(plan, api_stages=_with_throttle(plan.api_stages, match, patch))
             else:
-                plan = patched_struct(plan, [patch])
+                plan = patched_struct(plan, [patch], USAGE_PLAN)
         return await self._put_part(caller, plan)
 
     async def delete_usage_plan(self, caller: Caller, params: Params) -> Params:
@@ -130,10 +127,26 @@ class Plans(Shared):
     # -- account, tags, domains -----------------------------------------------------------------------
 
     async def get_account(self, caller: Caller, params: Params) -> Params:
-        return {"throttleSettings": {"rateLimit": 10000.0, "burstLimit": 5000}, "features": ["UsagePlans"]}
+        await self._seen()
+        return self._account(caller)
+
+    def _account(self, caller: Caller) -> Params:
+        role = accounts.log_role(self._gateways, caller.scope)
+        shown: Params = {
+            "throttleSettings": {"rateLimit": 10000.0, "burstLimit": 5000},
+            "features": ["UsagePlans"],
+            "apiKeyVersion": "4",
+        }
+        return {**shown, "cloudwatchRoleArn": role} if role else shown
 
     async def update_account(self, caller: Caller, params: Params) -> Params:
-        return await self.get_account(caller, params)
+        before = self._account(caller)
+        after = patched(before, patches_of(params), ACCOUNT)
+        if after["features"] != before["features"]:
+            raise Invalid("features: an account has UsagePlans, always and nothing else")
+        role = after.get("cloudwatchRoleArn", "")
+        await self._gateways.commit(accounts.with_log_role(caller.scope, role))
+        return self._account(caller)
 
     async def tag_resource(self, caller: Caller, params: Params) -> Params:
         api = self._api(caller, {"restApiId": api_of_arn(params["resourceArn"])})
@@ -183,3 +196,39 @@ class Plans(Shared):
         domain = self._domain(caller, params["domainName"])
         await self._put_domain(caller, replace(domain, mappings=without(domain.mappings, params["basePath"])))
         return {}
+
+
+def _with_stage(stages: list[dict[str, Any]], patch: Params) -> list[dict[str, Any]]:
+    op, value = patch.get("op", ""), patch.get("value") or ""
+    if op not in ("add", "remove"):
+        raise Invalid(f"Invalid patch path  '/apiStages' specified for op '{op}'. Please choose supported operations")
+    api_id, _, stage = value.partition(":")
+    kept = [one for one in stages if (one.get("apiId"), one.get("stage")) != (api_id, stage)]
+    return kept if op == "remove" else [*kept, {"apiId": api_id, "stage": stage}]
+
+
+def _with_throttle(stages: list[dict[str, Any]], match: re.Match[str], patch: Params) -> list[dict[str, Any]]:
+    """Limits of one method of a stage, or of all its methods at once: kept and told, without effect."""
+    op, value = patch.get("op", ""), patch.get("value") or ""
+    key, limit = (match["key"] or "").replace("~1", "/"), match["limit"]
+    if op not in (("add", "replace") if limit else ("remove",) if key else ("add", "replace", "remove")):
+        raise Invalid(f"Invalid patch path  '{match[0]}' specified for op '{op}'. Please choose supported operations")
+    at = next((at for at, one in enumerate(stages) if f"{one.get('apiId')}:{one.get('stage')}" == match["stage"]), None)
+    if at is None:
+        raise PartNotFound(f"API Stage not found: {match['stage']}")
+    throttle: Params = stages[at].get("throttle") or {}
+    if limit:
+        number = typed(float if limit == "rateLimit" else int, match[0], value)
+        throttle = {**throttle, key: {**throttle.get(key, {}), limit: number}}
+    elif key:
+        throttle = without(throttle, key)
+    else:
+        throttle = {} if op == "remove" else _throttles(value)
+    return [*stages[:at], {**stages[at], "throttle": throttle}, *stages[at + 1 :]]
+
+
+def _throttles(value: str) -> Params:
+    try:
+        return msgspec.json.decode(value, type=dict[str, dict[str, float]])
+    except NOT_JSON as error:
+        raise Invalid(f"Invalid throttle: {value}") from error

@@ -9,7 +9,6 @@ import msgspec
 from msgspec.structs import replace
 
 from dayfly.api import Params
-from dayfly.errors import Unsupported
 from dayfly.gateways.gateway import Gateways
 from dayfly.gateways.model import (
     Api,
@@ -17,7 +16,6 @@ from dayfly.gateways.model import (
     Authorizer,
     Deployment,
     Domain,
-    Invalid,
     Method,
     PartNotFound,
     Resource,
@@ -115,36 +113,6 @@ def without(table: Mapping[str, S], key: str) -> dict[str, S]:
     return {name: value for name, value in table.items() if name != key}
 
 
-def patched(document: Mapping[str, Any], patches: list[Params]) -> Params:
-    """Patch operations on a JSON document.
-
-    https://docs.aws.amazon.com/apigateway/latest/api/patch-operations.html
-    """
-    result: Params = msgspec.json.decode(msgspec.json.encode(document))
-    for patch in patches:
-        *parents, last = [part.replace("~1", "/").replace("~0", "~") for part in patch["path"].strip("/").split("/")]
-        holder: Any = result
-        for part in parents:
-            holder = holder.setdefault(part, {})
-        if patch["op"] == "remove":
-            holder.pop(last, None)
-        elif patch["op"] in ("add", "replace"):
-            if isinstance(holder.get(last), list):
-                holder[last] = [*holder[last], patch.get("value")]
-            else:
-                holder[last] = patch.get("value")
-        else:
-            raise Unsupported(f"the patch operation {patch['op']} is not supported yet")
-    return result
-
-
-def patched_struct(part: S, patches: list[Params]) -> S:
-    try:
-        return msgspec.convert(patched(msgspec.to_builtins(part), patches), type(part), strict=False)
-    except msgspec.ValidationError as error:
-        raise Invalid(f"Invalid patch: {error}") from error
-
-
 def merged(before: Surface, added: Surface, root: str) -> Surface:
     """PutRestApi with mode `merge`: the document's methods over those there are."""
     by_path = {resource.path: resource for resource in before.resources.values()}
@@ -220,6 +188,8 @@ def shown_authorizer(one: Authorizer) -> Params:
     }
     if one.uri:
         shown["authorizerUri"] = one.uri
+    if one.credentials:
+        shown["authorizerCredentials"] = one.credentials
     if one.identity_source:
         shown["identitySource"] = ",".join(one.identity_source)
     if one.validation_expression:
@@ -244,7 +214,7 @@ def shown_stage(stage: Stage) -> Params:
         "cacheClusterStatus": "NOT_AVAILABLE",
         "methodSettings": {},
         "tracingEnabled": False,
-        **without(stage.settings, "patched"),
+        **stage.settings,
     }
     if stage.variables:
         shown["variables"] = stage.variables

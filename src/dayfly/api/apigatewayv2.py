@@ -32,7 +32,11 @@ from dayfly.gateways.openapi import http_surface, read_document
 from dayfly.identity import Caller
 
 T = TypeVar("T", Route, Integration)
+_API_SETTINGS = ("DisableSchemaValidation", "IpAddressType")
 _STAGE_SETTINGS = ("AccessLogSettings", "ClientCertificateId", "DefaultRouteSettings", "RouteSettings", "Tags")
+_QUICK = "QuickRoute"
+"""Setting of an API: the route that quick create made."""
+_QUICK_MEMBERS = ("Target", "RouteKey", "CredentialsArn")
 
 
 class ApiGatewayV2:
@@ -87,7 +91,7 @@ class ApiGatewayV2:
             shown["Version"] = api.version
         if api.cors is not None:
             shown["CorsConfiguration"] = api.cors
-        return shown
+        return shown | {name: api.settings[name] for name in _API_SETTINGS if name in api.settings}
 
     # -- APIs ------------------------------------------------------------
 
@@ -110,6 +114,7 @@ class ApiGatewayV2:
             cors=params.get("CorsConfiguration"),
             disable_endpoint=bool(params.get("DisableExecuteApiEndpoint")),
             tags=params.get("Tags") or {},
+            settings={name: params[name] for name in _API_SETTINGS if name in params},
         )
         if params.get("Target"):
             api = self._quick(api, params)
@@ -117,20 +122,30 @@ class ApiGatewayV2:
 
     def _quick(self, api: Api, params: Params) -> Api:
         """Quick create: one integration, one route (`$default` unless given) and an automatic stage."""
-        target = params["Target"]
-        proxy = "AWS_PROXY" if target.startswith("arn:") else "HTTP_PROXY"
-        integration = Integration(
-            integration_id=self._id(),
-            integration_type=proxy,
-            integration_uri=target,
-            integration_method="ANY" if proxy == "HTTP_PROXY" else None,
-            payload_format_version="2.0" if proxy == "AWS_PROXY" else "1.0",
-        )
+        integration = _quick_integration(Integration(integration_id=self._id(), integration_type=""), params)
         key = params.get("RouteKey") or "$default"
         route = Route(route_id=self._id(), route_key=key, target=f"integrations/{integration.integration_id}")
         stage = Stage(name="$default", created_s=api.created_s, auto_deploy=True)
         surface = Surface(routes={route.route_id: route}, integrations={integration.integration_id: integration})
-        return replace(api, surface=surface, stages={"$default": stage})
+        settings = {**api.settings, _QUICK: route.route_id}
+        return replace(api, surface=surface, stages={"$default": stage}, settings=settings)
+
+    def _quick_again(self, api: Api, params: Params) -> Api:
+        """What quick create made follows changes of the target, its credentials and the route's key."""
+        route = api.surface.routes.get(api.settings.get(_QUICK, ""))
+        integration = api.surface.integrations.get(_integration_id(route)) if route is not None else None
+        if route is None or integration is None:
+            named = ", ".join(name for name in _QUICK_MEMBERS if name in params)
+            raise Invalid(f"{named} can only be updated of an API made by quick create, while its route is there")
+        integration = _quick_integration(integration, params)
+        self._check_route_key(api, params.get("RouteKey", route.route_key))
+        route = replace(route, route_key=params.get("RouteKey", route.route_key))
+        surface = replace(
+            api.surface,
+            routes={**api.surface.routes, route.route_id: route},
+            integrations={**api.surface.integrations, integration.integration_id: integration},
+        )
+        return replace(api, surface=surface)
 
     async def get_api(self, caller: Caller, params: Params) -> Params:
         await self._gateways.commit(())
@@ -152,7 +167,10 @@ class ApiGatewayV2:
             key_selection=params.get("ApiKeySelectionExpression", api.key_selection),
             cors=cors,
             disable_endpoint=params.get("DisableExecuteApiEndpoint", api.disable_endpoint),
+            settings=api.settings | {name: params[name] for name in _API_SETTINGS if name in params},
         )
+        if any(name in params for name in _QUICK_MEMBERS):
+            api = self._quick_again(api, params)
         return self._shown(await self._put(api))
 
     async def delete_api(self, caller: Caller, params: Params) -> Params:
@@ -311,6 +329,8 @@ class ApiGatewayV2:
         name, owner = self._owner(api, params, kind)
         id_name = f"{kind}Id"
         response_id = params.get(id_name) or self._id()
+        if id_name in params and response_id not in owner.responses:
+            raise PartNotFound(f"Invalid {kind} identifier specified {response_id}")
         before = owner.responses.get(response_id, {})
         response = {**before, **{key: value for key, value in params.items() if not key.endswith("Id")}}
         response[id_name] = response_id
@@ -510,6 +530,25 @@ class ApiGatewayV2:
         return {}
 
 
+def _quick_integration(before: Integration, params: Params) -> Integration:
+    before = replace(before, credentials_arn=params.get("CredentialsArn", before.credentials_arn))
+    target = params.get("Target")
+    if not target:
+        return before
+    proxy = "AWS_PROXY" if target.startswith("arn:") else "HTTP_PROXY"
+    return replace(
+        before,
+        integration_type=proxy,
+        integration_uri=target,
+        integration_method="ANY" if proxy == "HTTP_PROXY" else None,
+        payload_format_version="2.0" if proxy == "AWS_PROXY" else "1.0",
+    )
+
+
+def _integration_id(route: Route) -> str:
+    return (route.target or "").removeprefix("integrations/")
+
+
 def _converted(params: Params, kind: type[T]) -> T:
     return msgspec.convert(params, kind)
 
@@ -566,6 +605,8 @@ def _shown_authorizer(one: Authorizer) -> Params:
         shown["AuthorizerPayloadFormatVersion"] = one.payload_version
     if one.credentials:
         shown["AuthorizerCredentialsArn"] = one.credentials
+    if one.validation_expression:
+        shown["IdentityValidationExpression"] = one.validation_expression
     if one.issuer:
         shown["JwtConfiguration"] = {"Issuer": one.issuer, "Audience": one.audience}
     return shown

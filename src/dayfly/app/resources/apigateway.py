@@ -84,7 +84,6 @@ def tag_map(tags: Any) -> dict[str, str] | None:
 class RestApiType:
     known = frozenset(
         {
-            "ApiKeySourceType",
             "BinaryMediaTypes",
             "Body",
             "CloneFrom",
@@ -97,6 +96,7 @@ class RestApiType:
     )
     ignored = frozenset(
         {
+            "ApiKeySourceType",
             "BodyS3Location",
             "EndpointConfiguration",
             "FailOnWarnings",
@@ -131,8 +131,8 @@ class RestApiType:
             await self._import(site, physical.id, after, str(after.get("Mode") or "overwrite"))
         patches = [
             {"op": "replace", "path": f"/{camel(name)}", "value": str(after[name])}
-            for name in ("Name", "Description")
-            if after.get(name) and after.get(name) != before.get(name)
+            for name in ("Name", "Description", "DisableExecuteApiEndpoint")
+            if after.get(name) is not None and after.get(name) != before.get(name)
         ]
         old, new = (set(one.get("BinaryMediaTypes") or ()) for one in (before, after))
         for op, types in (("add", new - old), ("remove", old - new)):
@@ -399,6 +399,11 @@ class UsagePlanType:
         old, new = ({f"{one['apiId']}:{one['stage']}" for one in _stages(given)} for given in (before, after))
         patches = [{"op": "remove", "path": "/apiStages", "value": one} for one in sorted(old - new)]
         patches += [{"op": "add", "path": "/apiStages", "value": one} for one in sorted(new - old)]
+        patches += [
+            {"op": "replace", "path": path, "value": str(after[name])}
+            for name, path in (("UsagePlanName", "/name"), ("Description", "/description"))
+            if after.get(name) and after.get(name) != before.get(name)
+        ]
         if patches:
             await site.do(_SERVICE, "UpdateUsagePlan", usagePlanId=physical.id, patchOperations=patches)
         return physical

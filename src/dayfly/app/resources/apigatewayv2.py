@@ -26,6 +26,7 @@ _YES_NO = frozenset(
         "FailOnWarnings",
     }
 )
+_QUICK = ("CredentialsArn", "RouteKey", "Target")
 
 
 def typed(value: Any, name: str = "") -> Any:
@@ -99,7 +100,9 @@ class ApiType:
             raise Replace
         if before.get("Body") != after.get("Body"):
             await self._import(site, physical.id, after)
-        given = {name: value for name, value in self._given(after).items() if name not in ("ProtocolType", "Tags")}
+        # What quick create made may have been replaced since: only a change asks for it.
+        kept = {"ProtocolType", "Tags"} | {name for name in _QUICK if before.get(name) == after.get(name)}
+        given = {name: value for name, value in self._given(after).items() if name not in kept}
         if before.get("CorsConfiguration") and not after.get("CorsConfiguration"):
             await site.do(_SERVICE, "DeleteCorsConfiguration", ApiId=physical.id)
         return self._physical(await site.do(_SERVICE, "UpdateApi", ApiId=physical.id, **given))

@@ -314,3 +314,20 @@ resources:
     assert template["Outputs"] == {"Part": {"Value": "cd"}, "More": {"Value": 2}}
     with pytest.raises(ApplicationError, match="takes a list of plain values"):
         application(tmp_path, HEAD + text.replace("1, 2", "!Ref A, 2"))
+
+
+def test_pseudo_parameters_of_the_plugins_are_substituted_wherever_they_stand(tmp_path: Path) -> None:
+    """https://www.npmjs.com/package/serverless-pseudo-parameters"""
+    text = """
+plugins: [serverless-pseudo-parameters, serverless-offline-anything]
+resources:
+  Outputs:
+    Url: {Value: "https://sqs.#{AWS::Region}.amazonaws.com/#{AWS::AccountId}/${Kept}"}
+    Sub: {Value: !Sub "#{Jobs.Arn}-${AWS::Region}"}
+"""
+    made = application(tmp_path, HEAD + text)
+    assert made.template["Outputs"] == {
+        "Url": {"Value": {"Fn::Sub": "https://sqs.${AWS::Region}.amazonaws.com/${AWS::AccountId}/${!Kept}"}},
+        "Sub": {"Value": {"Fn::Sub": "${Jobs.Arn}-${AWS::Region}"}},
+    }
+    assert [item.level for item in made.items] == ["ignored"]

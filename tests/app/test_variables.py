@@ -66,6 +66,41 @@ def test_javascript_files_are_evaluated(tmp_path: Path) -> None:
     assert resolve(tmp_path, "custom:\n  x: ['${file(./a.js):f.stage}', '${file(./a.js):v}']") == ["dev", {"n": 1}]
 
 
+@pytest.mark.node
+def test_a_javascript_file_can_ask_for_variables(tmp_path: Path) -> None:
+    """https://www.serverless.com/framework/docs/providers/aws/guide/variables#reference-variables-in-javascript-files"""
+    (tmp_path / "a.js").write_text(
+        "module.exports.now = async ({resolveVariable, resolveConfigurationProperty}) =>\n"
+        "  [await resolveVariable('self:custom.n, 0'), await resolveVariable('opt:none, \"d\"'),\n"
+        "   await resolveConfigurationProperty(['custom', 'm'])];\n"
+        "module.exports.before = serverless => serverless.service.custom.n + 1;\n"
+        "module.exports.wrong = async ({resolveVariable}) => resolveVariable('self:custom.none');\n"
+    )
+    text = "custom:\n  n: 3\n  m: {k: '${self:custom.n}'}\n  x: '${file(./a.js):%s}'"
+    assert resolve(tmp_path, text % "now") == [3, "d", {"k": 3}]
+    assert resolve(tmp_path, text % "before") == 4
+    with pytest.raises(ApplicationError, match=r"\$\{self:custom\.none\} .* has no value"):
+        resolve(tmp_path, text % "wrong")
+
+
+@pytest.mark.node
+@pytest.mark.parametrize(
+    ("script", "message", "line"),
+    [
+        ("\nrequire('not-installed')", "Cannot find module 'not-installed' \\(run npm install first\\)", 2),
+        ("module.exports = () => {\n throw new Error('first\\nsecond') }", "cannot be evaluated: first$", 2),
+        ("console.error('bye'); process.exit(3)", "cannot be evaluated: bye$", None),
+    ],
+)
+def test_a_javascript_file_that_fails_says_why_and_where(
+    tmp_path: Path, script: str, message: str, line: int | None
+) -> None:
+    (tmp_path / "a.js").write_text(script)
+    with pytest.raises(ApplicationError, match=message) as refused:
+        resolve(tmp_path, "custom:\n  x: '${file(./a.js)}'")
+    assert refused.value.line == line
+
+
 def test_a_cycle_is_refused_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(ApplicationError, match="needs its own value") as refused:
         resolve(tmp_path, "custom:\n  x: ${self:custom.y}\n  y: ${self:custom.x}")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from dayfly.app.serverless import constructs, events, extrinsic, functions, plugins
+from dayfly.app.serverless import constructs, events, extrinsic, functions, plugins, pseudo
 from dayfly.app.serverless.service import Function, Service, merge
 from dayfly.app.yaml import ApplicationError, Map, mark_of
 
@@ -39,6 +39,8 @@ def compile_service(service: Service) -> dict[str, Any]:
     template = _with_resources(service)
     if extrinsic.PLUGIN in service.plugins:
         extrinsic.compute(template)
+    if pseudo.PLUGINS & set(service.plugins):
+        pseudo.substitute(template)
     return template
 
 

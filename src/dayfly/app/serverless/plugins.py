@@ -62,6 +62,8 @@ _EFFECTIVE = BUNDLERS | {
     "serverless-reqvalidator-plugin",
     "serverless-aws-documentation",
     "serverless-plugin-extrinsic-functions",
+    "serverless-pseudo-parameters",
+    "serverless-cloudformation-sub-variables",
 }
 
 _REQUIREMENTS_SETTINGS = frozenset({"fileName", "layer", "usePipenv", "usePoetry"})
@@ -80,7 +82,7 @@ def read(service: Service) -> None:
     for index, name in enumerate(names_in(listed)):
         mark = mark_of(listed, index) or mark_of(service.document, "plugins")
         service.plugins[name] = mark
-        if name not in HARMLESS:
+        if name not in HARMLESS and not name.startswith("serverless-offline"):
             service.report.unsupported(f"plugin {name}", mark)
         elif name not in _EFFECTIVE:
             service.report.ignored(f"plugin {name}", mark)

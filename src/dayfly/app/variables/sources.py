@@ -14,15 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from dayfly.app.variables import grammar
-from dayfly.app.yaml import ApplicationError, parse, read
+from dayfly.app.variables import grammar, scripts
+from dayfly.app.yaml import Map, parse, read
 
 if TYPE_CHECKING:
     from dayfly.app.variables.resolver import Place, Resolver
 
 MISSING: Any = type("Missing", (), {"__repr__": lambda _: "MISSING", "__bool__": lambda _: False})()
 """What a source has no value for; None is a value (null), after which fallbacks are tried too."""
-_NODE_TIMEOUT_S = 60
 
 
 class Unresolved(Exception):
@@ -191,7 +190,7 @@ def _file(resolver: Resolver, params: str, address: str, place: Place) -> Any:
     if path.suffix in (".yml", ".yaml", ".json"):
         content = read(path)
     elif path.suffix in (".js", ".cjs", ".mjs", ".ts"):
-        return evaluate(path, resolver.options, address)
+        return evaluate(path, resolver.options, address, resolver.document, lambda text: resolver.resolve(text, place))
     else:
         content = path.read_text(encoding="utf-8", errors="replace")
         return content.strip() if not address else MISSING
@@ -206,70 +205,31 @@ def _file(resolver: Resolver, params: str, address: str, place: Place) -> Any:
     return content
 
 
-_EVALUATE = """
-const [file, address, given, answer] = process.argv.slice(1);
-const options = JSON.parse(given);
-const say = console.log; console.log = console.error;
-const run = async (value, owner) => typeof value === "function"
-  ? await value.call(owner, {options, resolveVariable: async () => undefined,
-      resolveConfigurationProperty: async () => undefined, service: {}, variables: {}}) : await value;
-(async () => {
-  let loaded;
-  try { loaded = require(file); } catch (error) {
-    const module = /Cannot use import|Unexpected token 'export'/.test(error.message);
-    if (error.code !== "ERR_REQUIRE_ESM" && !module) throw error;
-    loaded = await import(require("url").pathToFileURL(file));
-  }
-  const namespace = loaded && (loaded.__esModule || String(loaded) === "[object Module]");
-  if (namespace && loaded.default !== undefined) loaded = loaded.default;
-  let value = await run(loaded, loaded);
-  for (const key of address.split(".").filter(Boolean)) {
-    if (value === null || value === undefined) break;
-    value = await run(value[key], value);
-  }
-  require("fs").writeSync(Number(answer), JSON.stringify({value: value === undefined ? null : value}));
-  process.exit(0);
-})().catch(error => { console.error(String(error && error.message || error)); process.exit(1); });
-"""
-
-
-def evaluate(path: Path, options: Options, address: str = "") -> Any:
+def evaluate(
+    path: Path, options: Options, address: str = "", document: Map | None = None, ask: scripts.Ask | None = None
+) -> Any:
     """What a JavaScript or TypeScript file exports (functions called, promises awaited), as data with the file's name.
 
     Runs `node` in the application's directory with the caller's environment. Raises ApplicationError.
     """
     import os
-    import tempfile
 
     target = path
     if path.suffix == ".ts":
         from dayfly.build.esbuild import bundle_config
 
         target = bundle_config(path, options.cache)
-    given = json.dumps({"stage": options.stage, "region": options.region, **dict(options.opt)})
-    with tempfile.TemporaryFile() as answer:
-        # The result has a channel of its own: what the file prints must not be taken for it.
-        command = ["node", "-e", _EVALUATE, str(target), address, given, str(answer.fileno())]
-        try:
-            done = subprocess.run(
-                command,
-                cwd=path.parent,
-                capture_output=True,
-                text=True,
-                timeout=_NODE_TIMEOUT_S,
-                env={**os.environ, **options.environment},  # at the edge: PATH for node
-                check=False,
-                pass_fds=[answer.fileno()],
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise ApplicationError(f"{path.name} cannot be evaluated: {error}", path) from error
-        if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["node failed"])[-1]
-            raise ApplicationError(f"{path.name} cannot be evaluated: {last}", path)
-        answer.seek(0)
-        # Parsed by the reader that keeps lines, so that everything downstream finds one kind of mapping.
-        value = json.loads(answer.read())["value"]
-        return parse(json.dumps(value), path) if isinstance(value, dict | list) else value
+    value = scripts.run(
+        path,
+        target=target,
+        address=address,
+        options={"stage": options.stage, "region": options.region, **dict(options.opt)},
+        environment={**os.environ, **options.environment},  # at the edge: PATH for node
+        document=document,
+        ask=ask,
+    )
+    # Parsed by the reader that keeps lines, so that everything downstream finds one kind of mapping.
+    return parse(json.dumps(value), path) if isinstance(value, dict | list) else value
 
 
 _SOURCES: dict[str, Callable[[Resolver, str, str, Place], Any]] = {

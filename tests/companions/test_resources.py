@@ -9,7 +9,7 @@ import pytest
 from dayfly.api import Refused
 from dayfly.app.resources import Replace, Site
 from dayfly.app.resources.cognito import TYPES as COGNITO
-from dayfly.app.resources.companions import TYPES
+from dayfly.app.resources.table import TABLE as TYPES
 from dayfly.clock import SystemClock
 from dayfly.companions import Companions
 from dayfly.identity import Caller, Scope

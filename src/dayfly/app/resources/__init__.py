@@ -2,7 +2,9 @@
 
 A resource type is a small class that turns properties into calls of the AWS APIs that dayfly itself serves, made
 through `Site.call`: the same operations, validation and errors that an SDK meets. One module per service; each has a
-`TYPES` table, gathered by `app/resources/table.py`.
+`TYPES` table, gathered by `app/resources/table.py`. Services of companions (DynamoDB, S3 …) are called the same way.
+What types share: `properties.py` reads what templates may write, `naming.py` names what has no name, `absent.py`
+deletes what may be gone.
 
 References: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-template-resource-type-ref.html
 """

@@ -6,7 +6,9 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/AWS_Cognito.html
 from __future__ import annotations
 
 from dayfly.app.resources import Physical, Properties, Replace, ResourceType, Site
-from dayfly.app.resources.companions import changed, generated_name, gone, numbers, picked
+from dayfly.app.resources.absent import gone
+from dayfly.app.resources.naming import generated_name
+from dayfly.app.resources.properties import changed, numbers, picked
 
 _POOL = (
     "Policies",

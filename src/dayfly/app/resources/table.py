@@ -13,14 +13,21 @@ _FIRST_LOOK = {
     "ApiGateway": "apigateway",
     "ApiGatewayV2": "apigatewayv2",
     "Cognito": "cognito",
+    "DynamoDB": "dynamodb",
     "Events": "events",
-    "IAM": "iam_free",
+    "IAM": "iam",
+    "KMS": "kms",
+    "Kinesis": "kinesis",
     "Lambda": "lambda_",
-    "Logs": "iam_free",
+    "Logs": "logs",
+    "S3": "s3",
     "SES": "ses",
     "SNS": "sns",
     "SQS": "sqs",
+    "SSM": "ssm",
     "Scheduler": "events",
+    "SecretsManager": "secretsmanager",
+    "StepFunctions": "stepfunctions",
 }
 """Where a service's types most likely are; a wrong guess costs an import, not the type."""
 
@@ -33,17 +40,17 @@ class TypeTable(Mapping[str, ResourceType]):
         self._unread = {module.name for module in pkgutil.iter_modules(resources.__path__)} - {"table"}
 
     def __getitem__(self, name: str) -> ResourceType:
-        if name.startswith("Custom::") and name not in self._found:
+        if name not in self._found:
+            # The one custom resource that has a type of its own is S3's.
+            self._read("s3" if name == "Custom::S3" else _FIRST_LOOK.get(_service_of(name), "inert"))
+        if name not in self._found and name.startswith("Custom::"):
             from dayfly.app.resources.custom import Custom
 
             self._found[name] = Custom(name)
-        if name not in self._found and self._unread:
-            service = name.split("::")[1] if name.count("::") == 2 else ""
-            self._read(_FIRST_LOOK.get(service, "companions"))
-            for module in sorted(self._unread):
-                if name in self._found:
-                    break
-                self._read(module)
+        for module in sorted(self._unread):
+            if name in self._found:
+                break
+            self._read(module)
         return self._found[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -59,6 +66,10 @@ class TypeTable(Mapping[str, ResourceType]):
             self._unread.discard(module)
             loaded = importlib.import_module(f"dayfly.app.resources.{module}")
             self._found.update(getattr(loaded, "TYPES", {}))
+
+
+def _service_of(name: str) -> str:
+    return name.split("::")[1] if name.count("::") == 2 else ""
 
 
 TABLE = TypeTable()

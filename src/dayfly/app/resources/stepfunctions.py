@@ -1,0 +1,72 @@
+"""AWS::StepFunctions::*: state machines, at the companion.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/AWS_StepFunctions.html
+"""
+
+from __future__ import annotations
+
+import json
+
+from dayfly.app.resources import Physical, Properties, Replace, ResourceType, Site
+from dayfly.app.resources.absent import gone
+from dayfly.app.resources.naming import generated_name
+from dayfly.app.resources.properties import changed
+
+
+class StateMachine:
+    """AWS::StepFunctions::StateMachine."""
+
+    known = frozenset(
+        {
+            "StateMachineName",
+            "StateMachineType",
+            "Definition",
+            "DefinitionString",
+            "DefinitionSubstitutions",
+            "RoleArn",
+            "Tags",
+        }
+    )
+    ignored = frozenset({"LoggingConfiguration", "TracingConfiguration", "EncryptionConfiguration"})
+
+    async def create(self, site: Site, logical_id: str, properties: Properties) -> Physical:
+        name = properties.get("StateMachineName") or generated_name(site, logical_id, properties, longest=80)
+        made = await site.do(
+            "stepfunctions",
+            "CreateStateMachine",
+            name=name,
+            definition=self._definition(properties),
+            roleArn=properties["RoleArn"],
+            type=properties.get("StateMachineType"),
+            tags=[{"key": tag["Key"], "value": tag["Value"]} for tag in properties.get("Tags") or ()],
+        )
+        arn = made["stateMachineArn"]
+        return Physical(id=arn, attributes={"Arn": arn, "Name": name})
+
+    def _definition(self, properties: Properties) -> str:
+        text = properties.get("DefinitionString") or json.dumps(properties["Definition"])
+        for name, value in (properties.get("DefinitionSubstitutions") or {}).items():
+            text = text.replace("${" + name + "}", str(value))
+        return str(text)
+
+    async def update(
+        self, site: Site, physical: Physical, before: Properties, after: Properties, logical_id: str
+    ) -> Physical:
+        if changed(before, after, "StateMachineName", "StateMachineType"):
+            raise Replace
+        await site.do(
+            "stepfunctions",
+            "UpdateStateMachine",
+            stateMachineArn=physical.id,
+            definition=self._definition(after),
+            roleArn=after["RoleArn"],
+        )
+        return physical
+
+    async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
+        await gone(site, "stepfunctions", "DeleteStateMachine", "StateMachineDoesNotExist", stateMachineArn=physical.id)
+
+
+TYPES: dict[str, ResourceType] = {
+    "AWS::StepFunctions::StateMachine": StateMachine(),
+}

@@ -192,12 +192,14 @@ async def test_a_warm_environment_is_used_again(bench):
 
 
 async def test_version_2_of_the_sdk_signs_urls_for_the_platform(bench):
-    # Stands in for aws-sdk: its core has a configuration once all is loaded.
+    # Stands in for aws-sdk: its core has a configuration once all is loaded, and its files require each other.
     files = {
-        "app.js": "const AWS = require('aws-sdk'); exports.handler = async () => AWS.config.s3;",
+        "app.js": "const warned = []; process.on('warning', one => warned.push(one.message));\n"
+        "const AWS = require('aws-sdk'); exports.handler = async () => ({ s3: AWS.config.s3, warned });",
         "node_modules/aws-sdk/package.json": '{"main": "lib/aws.js"}',
         "node_modules/aws-sdk/lib/aws.js": "const AWS = require('./core'); module.exports = AWS;",
-        "node_modules/aws-sdk/lib/core.js": "module.exports = { config: {} };",
+        "node_modules/aws-sdk/lib/core.js": "require('./service'); exports.config = {};",
+        "node_modules/aws-sdk/lib/service.js": "require('../lib/core');",
     }
     value = await bench.value(files, family="node", environment={"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"})
-    assert value == {"endpoint": "http://127.0.0.1:4566", "s3ForcePathStyle": True}
+    assert value == {"s3": {"endpoint": "http://127.0.0.1:4566", "s3ForcePathStyle": True}, "warned": []}

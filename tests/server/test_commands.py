@@ -174,6 +174,28 @@ def test_tick_fires_a_function_or_a_schedule(dayfly: Command) -> None:
     assert "failing" in done.err
 
 
+def test_commands_ask_in_the_region_where_the_application_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {
+        **APPLICATION,
+        "serverless.yml": APPLICATION["serverless.yml"].replace("aws\n", "aws\n  region: eu-west-1\n"),
+    }
+    with serve(application=write(tmp_path, files)) as served:
+        monkeypatch.delenv("AWS_REGION", raising=False)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", served.endpoint)
+        for words, status in (
+            (["tick", "hello"], 0),
+            (["invoke", "hello"], 0),
+            (["tick", "hello", "--region", "sa-east-1"], 2),
+        ):
+            monkeypatch.setattr(sys, "argv", ["dayfly", *words])
+            with pytest.raises(SystemExit) as ended:
+                main()
+            assert int(ended.value.code or 0) == status, capsys.readouterr().err
+        assert "there is no function and no schedule hello" in capsys.readouterr().err
+
+
 def test_usage_shows_functions_and_requests(dayfly: Command, shop: Served) -> None:
     shop.client("sqs").create_queue(QueueName="counted")
     dayfly("invoke", "hello")

@@ -26,7 +26,10 @@ EndpointOption = Annotated[
     typer.Option("--endpoint", envvar="AWS_ENDPOINT_URL", help="Where the platform answers.", show_default=True),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-RegionOption = Annotated[str, typer.Option("--region", envvar="AWS_REGION", help="The region to ask in.")]
+RegionOption = Annotated[
+    str | None,
+    typer.Option("--region", envvar="AWS_REGION", help="The region to ask in; default: the platform's own."),
+]
 AccountOption = Annotated[
     str | None, typer.Option("--account", help="The account to ask in, where any key works (`dayfly dev`).")
 ]
@@ -50,12 +53,12 @@ class Client:
     """One platform, asked with one key."""
 
     def __init__(
-        self, endpoint: str, *, region: str = REGION, account: str | None = None, timeout_s: float = 0
+        self, endpoint: str, *, region: str | None = None, account: str | None = None, timeout_s: float = 0
     ) -> None:
         if not endpoint.startswith(("http://", "https://")):
             raise CannotReach(f"the endpoint must be http://…, not {endpoint!r}")
         self.endpoint = endpoint.rstrip("/")
-        self.region = region
+        self._region = region
         self._patience_s = timeout_s or _PATIENCE_S
         self.key_id, self.secret = _key(account)
 
@@ -64,6 +67,17 @@ class Client:
         with self._open(method, path, query, body, self._patience_s) as answer:
             text = answer.read()
         return json.loads(text) if text else None
+
+    @property
+    def region(self) -> str:
+        """What was said, else where calls go that name no region: `dayfly dev` settles where its application is."""
+        if self._region is None:
+            try:
+                with urllib.request.urlopen(f"{self.endpoint}/_dayfly/caller", timeout=self._patience_s) as answer:
+                    self._region = str(json.load(answer)["region"])
+            except (OSError, ValueError, LookupError, http.client.HTTPException):
+                self._region = REGION  # one that knows keys tells nothing unsigned; the next call says what is wrong
+        return self._region
 
     def follow(self, path: str, query: Mapping[str, str | None]) -> Iterator[Any]:
         """The data of server-sent events as they come, until the platform stops."""

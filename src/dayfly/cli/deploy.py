@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dayfly.cli.check import ParamOption, StageOption
-from dayfly.cli.client import ENDPOINT, REGION, Client, EndpointOption, JsonOption
+from dayfly.cli.client import ENDPOINT, Client, EndpointOption, JsonOption
 
 
 def deploy(
@@ -27,7 +27,7 @@ def deploy(
     from dayfly.cli.options import parameters
 
     wanted = {"path": str(path.absolute()), "stage": stage, "region": region, "params": parameters(param)}
-    client = Client(endpoint, region=region or REGION, timeout_s=600)
+    client = Client(endpoint, region=region, timeout_s=600)
     stack = client.ask("POST", "deploy", body=wanted)["stack"]
     if json:
         show.as_json({"event": "deployed", "stack": stack})

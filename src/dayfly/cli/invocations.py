@@ -8,7 +8,6 @@ import typer
 
 from dayfly.cli.client import (
     ENDPOINT,
-    REGION,
     AccountOption,
     Client,
     EndpointOption,
@@ -23,7 +22,7 @@ def invocations(
     since: Annotated[str | None, typer.Option(help="Only newer ones: 10m, 2h, 3d.")] = None,
     json: JsonOption = False,
     endpoint: EndpointOption = ENDPOINT,
-    region: RegionOption = REGION,
+    region: RegionOption = None,
     account: AccountOption = None,
 ) -> None:
     """List invocations, newest last.

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from dayfly.cli.client import ENDPOINT, REGION, AccountOption, Client, EndpointOption, JsonOption, Refusal, RegionOption
+from dayfly.cli.client import ENDPOINT, AccountOption, Client, EndpointOption, JsonOption, Refusal, RegionOption
 
 
 def invoke(
@@ -21,7 +21,7 @@ def invoke(
     ] = False,
     json: JsonOption = False,
     endpoint: EndpointOption = ENDPOINT,
-    region: RegionOption = REGION,
+    region: RegionOption = None,
     account: AccountOption = None,
 ) -> None:
     """Invoke a function and print its answer. Exit status 1 where the function failed.

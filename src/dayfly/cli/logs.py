@@ -9,7 +9,6 @@ import typer
 
 from dayfly.cli.client import (
     ENDPOINT,
-    REGION,
     AccountOption,
     Client,
     EndpointOption,
@@ -29,7 +28,7 @@ def logs(
     pattern: Annotated[str | None, typer.Option("--filter", help="Only lines that match this filter pattern.")] = None,
     json: JsonOption = False,
     endpoint: EndpointOption = ENDPOINT,
-    region: RegionOption = REGION,
+    region: RegionOption = None,
     account: AccountOption = None,
 ) -> None:
     """Print a function's log; with --tail the last ten minutes of it, unless --since says how much.

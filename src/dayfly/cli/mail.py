@@ -8,7 +8,6 @@ import typer
 
 from dayfly.cli.client import (
     ENDPOINT,
-    REGION,
     AccountOption,
     Client,
     EndpointOption,
@@ -26,7 +25,7 @@ def mail(
     clear: Annotated[bool, typer.Option("--clear", help="Empty the inbox instead.")] = False,
     json: JsonOption = False,
     endpoint: EndpointOption = ENDPOINT,
-    region: RegionOption = REGION,
+    region: RegionOption = None,
     account: AccountOption = None,
 ) -> None:
     """List the inbox, newest last. In a browser: [bold]/_dayfly/mail[/bold] of the endpoint.

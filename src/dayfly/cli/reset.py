@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from dayfly.cli.client import ENDPOINT, REGION, AccountOption, Client, EndpointOption, JsonOption, RegionOption
+from dayfly.cli.client import ENDPOINT, AccountOption, Client, EndpointOption, JsonOption, RegionOption
 
 
 def reset(
     everything: Annotated[bool, typer.Option("--all", help="All accounts, not only that of the key.")] = False,
     json: JsonOption = False,
     endpoint: EndpointOption = ENDPOINT,
-    region: RegionOption = REGION,
+    region: RegionOption = None,
     account: AccountOption = None,
 ) -> None:
     """Forget all state of an account: queues, topics, functions, mail, logs.

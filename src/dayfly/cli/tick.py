@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from dayfly.cli.client import ENDPOINT, REGION, AccountOption, Client, EndpointOption, JsonOption, Refusal, RegionOption
+from dayfly.cli.client import ENDPOINT, AccountOption, Client, EndpointOption, JsonOption, Refusal, RegionOption
 
 
 def tick(
     name: Annotated[str, typer.Argument(help="A function (all its schedules fire), or one schedule.")],
     json: JsonOption = False,
     endpoint: EndpointOption = ENDPOINT,
-    region: RegionOption = REGION,
+    region: RegionOption = None,
     account: AccountOption = None,
 ) -> None:
     """Fire the schedules of a function, or one schedule, once, now.
@@ -25,8 +25,11 @@ def tick(
     client = Client(endpoint, region=region, account=account)
     try:
         said = client.ask("POST", "tick", body={"function": name})
-    except Refusal:
-        said = client.ask("POST", "tick", body={"schedule": name})
+    except Refusal as no_function:
+        try:
+            said = client.ask("POST", "tick", body={"schedule": name})
+        except Refusal:
+            raise Refusal(str(no_function).replace("no function", "no function and no schedule")) from None
     if json:
         show.as_json(said)
     else:

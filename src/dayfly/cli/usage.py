@@ -8,7 +8,6 @@ import typer
 
 from dayfly.cli.client import (
     ENDPOINT,
-    REGION,
     AccountOption,
     Client,
     EndpointOption,
@@ -23,7 +22,7 @@ def usage(
     until: Annotated[str | None, typer.Option(help="Only until then: 10m, 2h, 3d ago.")] = None,
     json: JsonOption = False,
     endpoint: EndpointOption = ENDPOINT,
-    region: RegionOption = REGION,
+    region: RegionOption = None,
     account: AccountOption = None,
 ) -> None:
     """Print what was metered, by function, queue, topic and API.

@@ -81,6 +81,7 @@ class Control:
             ("POST", "tick"): self._answer_tick,
             ("GET", "usage"): self._answer_usage,
             ("GET", "functions"): self._answer_functions,
+            ("GET", "caller"): self._answer_caller,
             ("GET", "logs"): self._answer_logs,
             ("POST", "deploy"): self._answer_deploy,
             ("POST", "remove"): self._answer_remove,
@@ -131,6 +132,9 @@ class Control:
             return _said({"functions": [{"name": self._names.function(scope, said)}]})
         except NotFound:
             return _said({"functions": []})
+
+    async def _answer_caller(self, request: Request, scope: Scope) -> Response:
+        return _said({"account": scope.account, "region": scope.region})
 
     async def _answer_logs(self, request: Request, scope: Scope) -> Response:
         group = f"/aws/lambda/{self._names.function(scope, _given(request, 'function'))}"

@@ -48,8 +48,10 @@ function signForPlatform() {
   const load = Module._load;
   Module._load = function (request, parent, ...rest) {
     const loaded = load.call(this, request, parent, ...rest);
-    if (request.endsWith('/core') && /[\\/]aws-sdk[\\/]/.test(parent?.filename ?? '') && loaded.config && !loaded.config.s3) {
-      loaded.config.s3 = { endpoint, s3ForcePathStyle: true };
+    if (request.endsWith('/core') && /[\\/]aws-sdk[\\/]/.test(parent?.filename ?? '')) {
+      // Its files require each other in circles: while it loads, asking for what it does not have yet would warn.
+      const config = Object.hasOwn(loaded, 'config') ? loaded.config : null;
+      if (config && !config.s3) config.s3 = { endpoint, s3ForcePathStyle: true };
     }
     return loaded;
   };

@@ -79,7 +79,7 @@ def apis(platform: Platform) -> Mapping[str, Callable[[], Api]]:
     def sts() -> Api:
         from dayfly.api.sts import Sts
 
-        return Sts(issuer=platform.issuer)
+        return Sts(issuer=platform.issuer, roles=platform.roles)
 
     def iam() -> Api:
         from dayfly.api.iam import Iam

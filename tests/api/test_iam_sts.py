@@ -12,6 +12,7 @@ from dayfly.api.iam import Iam
 from dayfly.api.registry import Registry
 from dayfly.api.sts import Sts
 from dayfly.clock import ManualClock, SystemClock
+from dayfly.identity import assumed_role
 from dayfly.identity.keys import Issuer, Keys
 from dayfly.identity.roles import Roles
 from dayfly.ids import RandomIds, SeededIds
@@ -27,7 +28,7 @@ def apis(issuer: Issuer):
     journal = MemoryJournal()
     roles = Roles(journal=journal, clock=ManualClock(), ids=SeededIds())
     roles.load()
-    return {"iam": lambda: Iam(roles=roles, journal=journal), "sts": lambda: Sts(issuer=issuer)}
+    return {"iam": lambda: Iam(roles=roles, journal=journal), "sts": lambda: Sts(issuer=issuer, roles=roles)}
 
 
 @pytest.fixture
@@ -65,6 +66,7 @@ def test_an_assumed_role_acts_in_its_own_account(dev):
     identity = sts.get_caller_identity()
     assert identity["Account"] == "333333333333"
     assert identity["Arn"] == "arn:aws:sts::333333333333:assumed-role/worker/me"
+    assert identity["UserId"] == assumed["AssumedRoleUser"]["AssumedRoleId"]
     assert refusal(lambda: sts.assume_role(RoleArn="arn:aws:iam::x:role/worker-role", RoleSessionName="me")) == (
         "ValidationError",
         400,
@@ -123,3 +125,23 @@ def test_a_temporary_key_is_let_in_with_its_token_alone(up, keys):
     identity = client(up, "sts", key=key, secret=secret, token=given["SessionToken"]).get_caller_identity()
     assert identity["Account"] == "111111111111"
     assert refusal(client(up, "sts", key=key, secret=secret).get_caller_identity) == ("InvalidClientTokenId", 403)
+
+
+def test_a_role_that_is_stored_has_its_id_in_the_caller(dev):
+    made = client(dev, "iam").create_role(RoleName="worker", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]
+    given = client(dev, "sts").assume_role(RoleArn=made["Arn"], RoleSessionName="me")["Credentials"]
+    assert client(dev, "sts", key=given["AccessKeyId"]).get_caller_identity() | {"ResponseMetadata": None} == {
+        "UserId": f"{made['RoleId']}:me",
+        "Account": "111111111111",
+        "Arn": "arn:aws:sts::111111111111:assumed-role/worker/me",
+        "ResponseMetadata": None,
+    }
+
+
+def test_a_role_is_still_known_after_a_restart(keys):
+    arn = assumed_role("111111111111", "worker", "f")
+    given = keys.issuer.temporary("111111111111", arn, 60)
+    again = Keys(directory=keys.file.parent, account="111111111111", clock=SystemClock(), ids=RandomIds())
+    registry = Registry(apis(again.issuer), clock=SystemClock(), ids=RandomIds(), keys=again)
+    sts = client(registry, "sts", key=given.access_key_id, secret=given.secret_access_key, token=given.session_token)
+    assert sts.get_caller_identity()["Arn"] == arn

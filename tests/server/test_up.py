@@ -36,7 +36,7 @@ def handler(event, context):
         urllib.request.urlopen(os.environ["AWS_ENDPOINT_URL"] + "/_dayfly/mail")
     except Exception as error:
         refused = getattr(error, "code", 0)
-    return {"account": who["Account"], "refused": refused}
+    return {"account": who["Account"], "arn": who["Arn"], "user": who["UserId"], "refused": refused}
 """
 
 
@@ -125,13 +125,20 @@ def test_functions_sign_with_keys_of_their_own(up: Served) -> None:
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("index.py", WHO)
     functions = client(up, "lambda")
-    role = "arn:aws:iam::000000000000:role/worker"
+    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+    made_role = client(up, "iam").create_role(RoleName="worker", AssumeRolePolicyDocument=trust)["Role"]
+    role = made_role["Arn"]
     made = {"Runtime": "python3.12", "Role": role, "Handler": "index.handler", "Timeout": 20}
     functions.create_function(FunctionName="who", Code={"ZipFile": packed.getvalue()}, **made)
     answer = functions.invoke(FunctionName="who")
     said = json.loads(answer["Payload"].read())
     assert "FunctionError" not in answer, said
-    assert said == {"account": "000000000000", "refused": 403}
+    assert said == {
+        "account": "000000000000",
+        "arn": "arn:aws:sts::000000000000:assumed-role/worker/who",
+        "user": f"{made_role['RoleId']}:who",
+        "refused": 403,
+    }
     assert any(url.endswith("made-by-a-function") for url in client(up, "sqs").list_queues()["QueueUrls"])
 
     location = functions.get_function(FunctionName="who")["Code"]["Location"]

@@ -10,25 +10,38 @@ from typing import ClassVar
 
 from dayfly.api import Fault, Params, Refused
 from dayfly.errors import Error
-from dayfly.identity import Caller, parse_arn
+from dayfly.identity import Caller, assumed_role, parse_arn
 from dayfly.identity.keys import Issuer, Temporary
 from dayfly.identity.names import InvalidArn
-
-_REMEMBERED = 10_000
+from dayfly.identity.roles import Roles
 
 
 class Sts:
     service: ClassVar[str] = "sts"
     FAULTS: ClassVar[Mapping[type[Error], Fault]] = {}
 
-    def __init__(self, *, issuer: Issuer) -> None:
+    def __init__(self, *, issuer: Issuer, roles: Roles) -> None:
         self._issuer = issuer
-        # Who a temporary key stands for; forgotten at a restart, when its caller is shown as the account's root.
-        self._principals: dict[str, tuple[str, str]] = {}
+        self._roles = roles
 
     async def get_caller_identity(self, caller: Caller, params: Params) -> Params:
-        arn, user_id = self._principals.get(caller.access_key_id, (caller.arn, caller.scope.account))
-        return {"UserId": user_id, "Account": caller.scope.account, "Arn": arn}
+        principal = self._issuer.principal_of(caller.access_key_id) or ""
+        user_id = self._user_id(principal)
+        if user_id is None:
+            return {"UserId": caller.scope.account, "Account": caller.scope.account, "Arn": caller.arn}
+        return {"UserId": user_id, "Account": caller.scope.account, "Arn": principal}
+
+    def _user_id(self, principal: str) -> str | None:
+        """`{role id}:{session}` of an assumed role; None for whatever else a key may have been made for."""
+        try:
+            found = parse_arn(principal)
+        except InvalidArn:
+            return None
+        kind, _, rest = found.resource.partition("/")
+        role, slash, session = rest.partition("/")
+        if found.service != "sts" or kind != "assumed-role" or not slash:
+            return None
+        return f"{self._roles.id_of(found.account, role)}:{session}"
 
     async def assume_role(self, caller: Caller, params: Params) -> Params:
         try:
@@ -38,20 +51,14 @@ class Sts:
         if role.service != "iam" or not role.account.isdecimal() or len(role.account) != 12:
             raise Refused("ValidationError", f"{params['RoleArn']} is invalid")
         session, name = params["RoleSessionName"], role.resource.rpartition("/")[2]
-        arn = f"arn:{role.partition}:sts::{role.account}:assumed-role/{name}/{session}"
+        arn = assumed_role(role.account, name, session, role.partition)
         key = self._issuer.temporary(role.account, arn, params.get("DurationSeconds", 3600))
-        user_id = f"AROA{key.access_key_id[4:]}:{session}"
-        self._remember(key, arn, user_id)
-        return {"Credentials": _credentials(key), "AssumedRoleUser": {"AssumedRoleId": user_id, "Arn": arn}}
+        user = {"AssumedRoleId": f"{self._roles.id_of(role.account, name)}:{session}", "Arn": arn}
+        return {"Credentials": _credentials(key), "AssumedRoleUser": user}
 
     async def get_session_token(self, caller: Caller, params: Params) -> Params:
         duration_s = params.get("DurationSeconds", 43_200)
         return {"Credentials": _credentials(self._issuer.temporary(caller.scope.account, caller.arn, duration_s))}
-
-    def _remember(self, key: Temporary, arn: str, user_id: str) -> None:
-        if len(self._principals) >= _REMEMBERED:
-            del self._principals[next(iter(self._principals))]
-        self._principals[key.access_key_id] = (arn, user_id)
 
 
 def _credentials(key: Temporary) -> Params:

@@ -14,14 +14,15 @@ from dayfly.functions.catalogue import Catalogue, Held
 from dayfly.functions.code import CodeStore
 from dayfly.functions.model import Code, Configuration
 from dayfly.functions.names import LayerName, read_layer
-from dayfly.identity import Scope
+from dayfly.identity import Scope, assumed_role
+from dayfly.identity.names import partition_of
 from dayfly.runtime import Spec
 
 Credentials = Callable[[Scope, str], tuple[str, str, str]]
-"""(scope, role ARN) → access key id, secret key, session token for code that runs in this scope."""
+"""(scope, principal) → access key id, secret key, session token for code that runs in this scope as this principal."""
 
 
-def account_credentials(scope: Scope, role: str) -> tuple[str, str, str]:  # noqa: ARG001 - Credentials
+def account_credentials(scope: Scope, principal: str) -> tuple[str, str, str]:  # noqa: ARG001 - Credentials
     """Where any key works, the key id says the account that calls land in."""
     return scope.account, "dayfly", "dayfly"
 
@@ -95,7 +96,7 @@ class Specs:
         return found
 
     def _environment(self, held: Held, configuration: Configuration) -> dict[str, str]:
-        key, secret, token = self._credentials(held.scope, configuration.role)
+        key, secret, token = self._credentials(held.scope, _principal(held, configuration))
         return {
             "LANG": "en_US.UTF-8",
             "TZ": ":UTC",
@@ -116,6 +117,12 @@ class Specs:
             "AWS_SECRET_ACCESS_KEY": secret,
             "AWS_SESSION_TOKEN": token,
         }
+
+
+def _principal(held: Held, configuration: Configuration) -> str:
+    """A function acts as a session of its role that has the function's name."""
+    role = configuration.role.rpartition("/")[2]
+    return assumed_role(held.scope.account, role, held.name, partition_of(held.scope.region))
 
 
 def log_group_of(name: str, configuration: Configuration) -> str:

@@ -4,6 +4,6 @@ Nouns: `Scope` (an account in a region: every resource lives in one), `Caller` (
 `names.py`; `keys.py` holds the access keys that `dayfly up` issues and checks.
 """
 
-from dayfly.identity.names import Caller, Scope, arn, parse_arn
+from dayfly.identity.names import Caller, Scope, arn, assumed_role, parse_arn
 
-__all__ = ["Caller", "Scope", "arn", "parse_arn"]
+__all__ = ["Caller", "Scope", "arn", "assumed_role", "parse_arn"]

@@ -26,6 +26,10 @@ _MARK = "ASIADF"
 """How temporary keys of dayfly's begin; eight base-32 digits of the account follow, then what makes them unique."""
 
 
+_REMEMBERED = 10_000
+"""Of how many temporary keys the principal is kept in memory; the token of a verified request brings it back."""
+
+
 class CredentialsUnreadable(Error):
     """The credentials file cannot be read."""
 
@@ -72,6 +76,7 @@ class Issuer:
         self._master = master.encode()
         self._clock = clock
         self._ids = ids
+        self._principals: dict[str, str] = {}
 
     def temporary(self, account: str, arn: str, duration_s: int) -> Temporary:
         """A key of an account, usable for so many seconds as the principal that the ARN names."""
@@ -80,6 +85,7 @@ class Issuer:
         expires_ms = self._clock.now_ms() + duration_s * 1000
         body = msgspec.msgpack.encode(_Token(access_key_id=key_id, expires_ms=expires_ms, arn=arn))
         token = base64.urlsafe_b64encode(self._seal(b"token", body) + body).decode()
+        self._remember(key_id, arn)
         return Temporary(
             access_key_id=key_id, secret_access_key=self._secret(token), session_token=token, expires_ms=expires_ms
         )
@@ -93,7 +99,17 @@ class Issuer:
             return None
         if not hmac.compare_digest(raw[:32], self._seal(b"token", raw[32:])) or content.access_key_id != access_key_id:
             return None
+        self._remember(access_key_id, content.arn)
         return SecretKey(self._secret(token), token, content.expires_ms)
+
+    def principal_of(self, access_key_id: str) -> str | None:
+        """The ARN of whom a temporary key was made for: one that was made, or whose token was seen, lately."""
+        return self._principals.get(access_key_id)
+
+    def _remember(self, access_key_id: str, arn: str) -> None:
+        if access_key_id not in self._principals and len(self._principals) >= _REMEMBERED:
+            del self._principals[next(iter(self._principals))]
+        self._principals[access_key_id] = arn
 
     def seal(self, text: str) -> str:
         """A hash of a text that nobody else can make, the same after a restart where the operator's key is."""

@@ -62,6 +62,11 @@ def arn(service: str, scope: Scope, resource: str) -> str:
     return scope.arn(service, resource)
 
 
+def assumed_role(account: str, role: str, session: str, partition: str = "aws") -> str:
+    """The principal that a session of a role is: `arn:aws:sts::{account}:assumed-role/{role name}/{session}`."""
+    return f"arn:{partition}:sts::{account}:assumed-role/{role}/{session}"
+
+
 def parse_arn(text: str) -> Arn:
     """The six parts of an ARN. Raises InvalidArn."""
     parts = text.split(":", 5)

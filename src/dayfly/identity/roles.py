@@ -7,6 +7,9 @@ https://docs.aws.amazon.com/IAM/latest/APIReference/API_Operations.html
 
 from __future__ import annotations
 
+import base64
+import hashlib
+
 import msgspec
 
 from dayfly.clock import Clock
@@ -97,6 +100,14 @@ class Roles:
         if role is None:
             raise NoSuchEntity(f"The role with name {name} cannot be found.")
         return role
+
+    def id_of(self, account: str, name: str) -> str:
+        """The role's id; of one that is not stored, always the same one of AWS's form."""
+        role = self._roles.get(account, {}).get(name.lower())
+        if role is not None:
+            return role.role_id
+        digest = hashlib.sha256(f"{account}/{name}".encode()).digest()
+        return "AROA" + base64.b32encode(digest).decode()[:17]
 
     def create_role(
         self,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from dayfly.api import Api
+from dayfly.gateways.outgoing import answer_for_aws
 
 if TYPE_CHECKING:
     from dayfly.server import Platform
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 def apis(platform: Platform) -> Mapping[str, Callable[[], Api]]:
     """The table."""
+    answer_for_aws(platform.endpoint)
 
     def sqs() -> Api:
         from dayfly.api.sqs import Sqs

@@ -1,4 +1,4 @@
-"""Who may pass: Lambda authorizers, JWT authorizers, IAM and API keys.
+"""Who may pass: Lambda authorizers, JWT authorizers, Cognito user pools, IAM and API keys.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-use-lambda-authorizer.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -16,7 +17,7 @@ import msgspec
 from dayfly.errors import NOT_JSON, Error, Unsupported
 from dayfly.gateways.doors import Functions, Verify
 from dayfly.gateways.events import context_v1, event_v1, event_v2
-from dayfly.gateways.jwt import JwtRefused, Keys
+from dayfly.gateways.jwt import JwtExpired, JwtRefused, Keys
 from dayfly.gateways.mapping import evaluate
 from dayfly.gateways.model import Authorizer
 from dayfly.gateways.moment import Moment
@@ -82,6 +83,8 @@ class Authorizers:
                 return await self._lambda(step.authorizer, moment)
             case "JWT":
                 return await self._jwt(step, moment)
+            case "COGNITO_USER_POOLS":
+                return await self._user_pool(step, moment)
             case other:
                 raise Unsupported(f"authorization of type {other} is not supported yet")
 
@@ -126,6 +129,35 @@ class Authorizers:
         moment.authorizer = {"jwt": {"claims": {name: text(value) for name, value in claims.items()}, "scopes": scopes}}
         return None
 
+    async def _user_pool(self, step: Step, moment: Moment) -> Reply | None:
+        """An access token where the method asks for scopes, else an identity token.
+
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-enable-cognito-user-pool.html
+        """
+        authorizer = step.authorizer
+        if authorizer is None:
+            return message(500, "Internal Server Error")
+        refusal = message(401, "Unauthorized", error_type="UnauthorizedException")
+        source = authorizer.identity_source[0] if authorizer.identity_source else "method.request.header.Authorization"
+        token = _identity(source, moment) or ""
+        token = token[7:] if token.lower().startswith("bearer ") else token
+        pools = [evaluate(arn, moment) or "" for arn in authorizer.provider_arns]
+        try:
+            claims = await self._keys.user_claims(token, pools, moment.now_ms // 1000)
+        except JwtExpired as error:
+            return message(401, error.message, error_type="UnauthorizedException")
+        except JwtRefused:
+            return refusal
+        wanted = authorizer.validation_expression
+        if wanted and not re.match(wanted, str(claims.get("aud", claims.get("client_id", "")))):
+            return refusal
+        if claims.get("token_use") != ("access" if step.scopes else "id"):
+            return refusal
+        if step.scopes and not set(step.scopes) & set(str(claims.get("scope", "")).split()):
+            return refusal
+        moment.authorizer = {"claims": {name: _claim(name, value) for name, value in claims.items()}}
+        return None
+
     async def _lambda(self, authorizer: Authorizer, moment: Moment) -> Reply | None:
         rest = moment.api.kind != "http"
         sources = [_identity(source, moment) for source in authorizer.identity_source]
@@ -160,7 +192,7 @@ class Authorizers:
             return broken
         try:
             outcome = await self._functions.invoke(
-                moment.api.scope, arn, _encode(_event(authorizer, moment, given)), source="apigateway"
+                moment.scope, arn, _encode(_event(authorizer, moment, given)), source="apigateway"
             )
         except Error:
             return broken
@@ -199,6 +231,13 @@ class Authorizers:
             **{name: text(value) for name, value in context.items()},
         }
         return None
+
+
+def _claim(name: str, value: Any) -> str:
+    """A claim in the words that API Gateway gives it: times as dates, lists separated by commas."""
+    if name in ("exp", "iat") and isinstance(value, int | float):
+        return f"{datetime.fromtimestamp(value, UTC):%a %b %d %H:%M:%S UTC %Y}"
+    return ",".join(text(one) for one in value) if isinstance(value, list) else text(value)
 
 
 def method_arn(moment: Moment) -> str:

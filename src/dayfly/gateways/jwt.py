@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from dayfly.errors import NOT_JSON, Error
-from dayfly.gateways.outgoing import BackendFailed, fetch
+from dayfly.gateways.outgoing import BackendFailed, fetch, is_ours
+from dayfly.identity.names import InvalidArn, parse_arn
 
 if TYPE_CHECKING:  # imported for the first token: it takes long, and few platforms have a JWT authorizer
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -21,10 +22,15 @@ if TYPE_CHECKING:  # imported for the first token: it takes long, and few platfo
 _ALGORITHMS = frozenset({"RS256", "RS384", "RS512"})
 _KEYS_S = 300
 _FETCH_S = 1.5  # AWS gives an issuer 1,500 ms
+_OWN_FETCH_S = 15.0  # a user pool of ours may have to start first
 
 
 class JwtRefused(Error):
     """The token does not hold."""
+
+
+class JwtExpired(JwtRefused):
+    """The token held once."""
 
 
 def _bytes(text: str) -> bytes:
@@ -66,6 +72,14 @@ class Keys:
         _check(claims, issuer, audience, now_s)
         return claims
 
+    async def user_claims(self, token: str, pools: list[str], now_s: int) -> dict[str, Any]:
+        """The claims of a token that one of these Cognito user pools (ARNs) issued. Raises JwtRefused."""
+        parts = token.split(".")
+        issuer = str(_document(parts[1]).get("iss")) if len(parts) == 3 else ""
+        if issuer not in [issuer_of(pool) for pool in pools]:
+            raise JwtRefused("the token is of another user pool")
+        return await self.claims(token, issuer, [], now_s)
+
     async def _of(self, issuer: str, now_s: int) -> dict[str, RSAPublicKey]:
         known = self._known.get(issuer)
         if known is not None and known[0] > now_s:
@@ -76,6 +90,16 @@ class Keys:
         keys = {str(key.get("kid")): _public(key) for key in jwks.get("keys", ()) if key.get("kty") == "RSA"}
         self._known[issuer] = (now_s + _KEYS_S, keys)
         return keys
+
+
+def issuer_of(pool_arn: str) -> str:
+    """What a Cognito user pool calls itself in its tokens. Raises JwtRefused for what is no ARN."""
+    try:
+        arn = parse_arn(pool_arn)
+    except InvalidArn as error:
+        raise JwtRefused(f"{pool_arn} is no user pool") from error
+    suffix = "amazonaws.com.cn" if arn.region.startswith("cn-") else "amazonaws.com"
+    return f"https://cognito-idp.{arn.region}.{suffix}/{arn.resource.removeprefix('userpool/')}"
 
 
 def _verify(key: RSAPublicKey, algorithm: str, signature: bytes, text: bytes) -> None:
@@ -99,7 +123,8 @@ def _public(key: dict[str, Any]) -> RSAPublicKey:
 
 async def _get(url: str) -> dict[str, Any]:
     try:
-        reply = await asyncio.wait_for(fetch("GET", url, [], b""), _FETCH_S)
+        limit_s = _OWN_FETCH_S if is_ours(url) else _FETCH_S
+        reply = await asyncio.wait_for(fetch("GET", url, [], b""), limit_s)
         found = msgspec.json.decode(reply.body if isinstance(reply.body, bytes) else b"")
     except (BackendFailed, TimeoutError, *NOT_JSON) as error:
         raise JwtRefused(f"the issuer's keys cannot be read from {url}: {error}") from error
@@ -113,6 +138,6 @@ def _check(claims: dict[str, Any], issuer: str, audience: list[str], now_s: int)
     if audience and not set(given if isinstance(given, list) else [given]) & set(audience):
         raise JwtRefused("the token is for another audience")
     if "exp" in claims and float(claims["exp"]) < now_s:
-        raise JwtRefused("the token has expired")
+        raise JwtExpired("The incoming token has expired")
     if any(float(claims.get(name, 0)) > now_s for name in ("nbf", "iat")):
         raise JwtRefused("the token is not valid yet")

@@ -80,7 +80,7 @@ def _authorizers(
         jwt = extension.get("jwtConfiguration") or {}
         source = extension.get("identitySource") or ""
         sources = source if isinstance(source, list) else [part.strip() for part in source.split(",") if part.strip()]
-        if kind == "TOKEN" and not sources:
+        if kind in ("TOKEN", "COGNITO_USER_POOLS") and not sources:
             sources = [f"method.request.header.{scheme.get('name', 'Authorization')}"]
         authorizer = Authorizer(
             id=new_id(),

@@ -1,12 +1,15 @@
 """A small HTTP/1.1 client for HTTP_PROXY integrations: one request, one connection, the whole answer.
 
 No redirects are followed and nothing is decompressed: the client behind the gateway gets what the backend said.
+AWS's own hosts are this platform: the keys of a Cognito user pool, an API that another API or a topic calls by the
+address that its template makes of its id.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from contextvars import ContextVar
 from urllib.parse import urlsplit
 
 import httptools
@@ -28,6 +31,24 @@ _HOP = frozenset(
     }
 )
 _MAX_BYTES = 10 * 1024 * 1024
+
+
+_AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".on.aws")
+
+
+_home: ContextVar[tuple[str, int] | None] = ContextVar("home", default=None)
+"""Where the platform answers that this code runs for; a process may have several, each with a loop of its own."""
+
+
+def answer_for_aws(endpoint: str) -> None:
+    """Requests to AWS's hosts, from what is started here, go to this endpoint with the host that was asked for."""
+    parts = urlsplit(endpoint)
+    _home.set((parts.hostname or "127.0.0.1", parts.port or 80))
+
+
+def is_ours(url: str) -> bool:
+    """Whether a request to this URL is answered by the platform itself."""
+    return _home.get() is not None and (urlsplit(url).hostname or "").endswith(_AWS_HOSTS)
 
 
 class BackendFailed(Error):
@@ -65,8 +86,11 @@ async def fetch(method: str, url: str, headers: Headers, body: bytes) -> Reply:
     if body or method in ("POST", "PUT", "PATCH"):
         lines.append(f"Content-Length: {len(body)}")
     lines += ["Connection: close", "", ""]
+    address, home = (host, parts.port or (443 if secure else 80)), _home.get()
+    if home is not None and is_ours(url):
+        address, secure = home, False
     try:
-        reader, writer = await asyncio.open_connection(host, parts.port or (443 if secure else 80), ssl=secure or None)
+        reader, writer = await asyncio.open_connection(*address, ssl=secure or None)
     except OSError as error:
         raise BackendFailed(f"{host} cannot be reached: {error}") from error
     try:

@@ -11,15 +11,19 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.ht
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
+from urllib.parse import quote, urlencode
 
 import msgspec
 
 from dayfly.clock import Clock
 from dayfly.errors import Error, Unavailable, Unsupported
 from dayfly.identity import Caller, Scope, parse_arn
+from dayfly.identity.names import Arn
 from dayfly.store import Changes
 from dayfly.work import Item, Retry, Run
 
@@ -27,8 +31,13 @@ KIND = "delivery"
 CONCURRENCY = 64
 MAX_AGE_S = 24 * 3600
 MAX_RETRIES = 185
+_API_LIMIT_S = 30
 
 _log = logging.getLogger(__name__)
+
+
+class TargetRefused(Error):
+    """A target answered that it does not take this."""
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +53,12 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     deduplication_id: str = ""
     attributes: dict[str, str] = {}
     """Message attributes of type String, for queues and topics."""
+    partition_key: str = ""
+    """For Kinesis streams."""
+    path_values: tuple[str, ...] = ()
+    """For the wildcards in an HTTP endpoint's path, as `headers` and `query` are for HTTP endpoints."""
+    headers: dict[str, str] = {}
+    query: dict[str, str] = {}
     detail_type: str = ""
     event_source: str = ""
     """The `source` of an event put on a bus."""
@@ -74,6 +89,57 @@ class _Sent(msgspec.Struct, frozen=True, kw_only=True):
     delivery: Delivery
 
 
+def _execution(_: str, delivery: Delivery) -> tuple[str, str, dict[str, Any]]:
+    return "stepfunctions", "StartExecution", {"stateMachineArn": delivery.arn, "input": delivery.payload.decode()}
+
+
+def _stream_record(resource: str, delivery: Delivery) -> tuple[str, str, dict[str, Any]]:
+    key = delivery.partition_key or hashlib.sha256(delivery.payload).hexdigest()
+    params = {"StreamName": resource.removeprefix("stream/"), "Data": delivery.payload, "PartitionKey": key}
+    return "kinesis", "PutRecord", params
+
+
+def _firehose_record(resource: str, delivery: Delivery) -> tuple[str, str, dict[str, Any]]:
+    name = resource.removeprefix("deliverystream/")
+    return "firehose", "PutRecord", {"DeliveryStreamName": name, "Record": {"Data": delivery.payload}}
+
+
+_BY_CALL: Mapping[str, Callable[[str, Delivery], tuple[str, str, dict[str, Any]]]] = {
+    "states": _execution,
+    "kinesis": _stream_record,
+    "firehose": _firehose_record,
+}
+"""Targets that one operation of theirs reaches: the resource in the ARN and the delivery → service, operation, params.
+
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
+"""
+
+
+async def _to_api(arn: Arn, delivery: Delivery) -> Changes:
+    """A route of an API: `<api>/<stage>/<method>/<path>`, whose `*` are filled in.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-api-gateway-target.html
+    """
+    from dayfly.gateways.outgoing import BackendFailed, fetch  # gateways need functions, which need this module
+
+    api, stage, method, path = (*arn.resource.split("/", 3), "", "", "")[:4]
+    for value in delivery.path_values:
+        path = path.replace("*", quote(value, safe=""), 1)
+    query = f"?{urlencode(delivery.query)}" if delivery.query else ""
+    url = f"https://{api}.execute-api.{arn.region}.amazonaws.com/{stage}/{path}{query}"
+    headers = {"Content-Type": "application/json; charset=utf-8", **delivery.headers}
+    try:
+        async with asyncio.timeout(_API_LIMIT_S):
+            reply = await fetch(method, url, list(headers.items()), delivery.payload)
+    except (BackendFailed, TimeoutError) as error:
+        raise Unavailable(f"{delivery.arn} did not answer: {error or 'too slow'}") from error
+    if reply.status == 429 or reply.status >= 500:
+        raise Unavailable(f"{delivery.arn} answered {reply.status}")
+    if reply.status >= 400:
+        raise TargetRefused(f"{delivery.arn} answered {reply.status}")
+    return ()
+
+
 class Targets:
     """`hands` are doors by the service in the ARN (`lambda`, `sqs`, `sns`, `events` …); `call` for universal ones."""
 
@@ -100,7 +166,13 @@ class Targets:
         arn = parse_arn(delivery.arn)
         if arn.service == "scheduler" and arn.resource.startswith("aws-sdk:"):
             return await self._universal(scope, arn.resource, delivery)
+        if arn.service == "execute-api":
+            return await _to_api(arn, delivery)
         hand = self._hands.get(arn.service)
+        if hand is None and self._call is not None and arn.service in _BY_CALL:
+            service, operation, params = _BY_CALL[arn.service](arn.resource, delivery)
+            await self._call(Caller(scope=arn.scope), service, operation, params)
+            return ()
         if hand is None:
             raise Unsupported(f"Targets of the service {arn.service} are not supported: {delivery.arn}")
         return await hand(arn.scope, delivery)

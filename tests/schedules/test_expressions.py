@@ -87,6 +87,12 @@ def test_what_aws_refuses_is_refused(text):
         parse(text)
 
 
+def test_the_scheduler_takes_singular_and_plural_units_alike():
+    # https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html: minute | minutes | …
+    assert parse("rate(5 minute)", any_number=True) == parse("rate(5 minutes)")
+    assert parse("rate(1 hours)", any_number=True) == parse("rate(1 hour)")
+
+
 def fields(least, most):
     number = st.integers(least, most).map(str)
     span = st.tuples(st.integers(least, most), st.integers(least, most)).map(lambda s: f"{min(s)}-{max(s)}")

@@ -1,4 +1,4 @@
-"""EventBridge: buses, rules, targets, events.
+"""EventBridge: buses, rules, targets, events; API destinations are in `event_destinations.py`.
 
 https://docs.aws.amazon.com/eventbridge/latest/APIReference/Welcome.html
 """
@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeVar
 import msgspec
 
 from dayfly.api import Fault, Params
+from dayfly.api.event_destinations import EventDestinations
 from dayfly.buses.errors import AlreadyExists, Invalid, NotFound
 from dayfly.buses.inputs import Transformer
 from dayfly.buses.model import DEFAULT_BUS, Bus, Rule, Target, bus_arn, rule_arn
@@ -32,7 +33,7 @@ _KEPT_TARGET = (
 T = TypeVar("T")
 
 
-class Events:
+class Events(EventDestinations):
     service: ClassVar[str] = "events"
     FAULTS: ClassVar[Mapping[type[Error], Fault]] = {
         NotFound: Fault("ResourceNotFoundException"),
@@ -44,6 +45,7 @@ class Events:
 
     def __init__(self, *, buses: Buses, journal: Journal, clock: Clock, ids: Ids) -> None:
         self._buses = buses
+        self._destinations = buses.destinations
         self._journal = journal
         self._clock = clock
         self._ids = ids

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from dayfly.buses.destinations import Destinations
 from dayfly.buses.errors import AlreadyExists, Invalid, NotFound
 from dayfly.buses.inputs import select, transform
 from dayfly.buses.model import DEFAULT_BUS, Bus, Rule, Target, rule_arn
@@ -42,8 +43,10 @@ class Buses:
         self._rules: dict[tuple[Scope, str], dict[str, Rule]] = {}
         self._patterns: dict[str, Any] = {}
         self._timetable = Timetable(prefix=DUE, journal=journal, clock=clock, fire=self._fire)
+        self.destinations = Destinations(journal=journal, clock=clock, ids=ids)
 
     def load(self) -> None:
+        self.destinations.load()
         self._buses.clear()
         self._rules.clear()
         self._patterns.clear()
@@ -206,7 +209,10 @@ class Buses:
         }
 
     async def take(self, scope: Scope, delivery: Delivery) -> Changes:
-        """The hand for `Targets`: put a delivery on the bus that its ARN names."""
+        """The hand for `Targets`: put a delivery on the bus, or post it to the API destination, that its ARN names."""
+        if ":api-destination/" in delivery.arn:
+            await self.destinations.post(scope, delivery)
+            return ()
         bus = delivery.arn.rpartition("event-bus/")[2]
         payload = msgspec.json.decode(delivery.payload)
         event = (
@@ -268,6 +274,8 @@ class Buses:
                 source=source,
                 source_arn=arn,
                 group_id=target.group_id,
+                partition_key=_partition_key(target, event),
+                **_http(target),
                 dead_letter=target.dead_letter,
                 max_age_s=MAX_AGE_S if target.max_age_s is None else target.max_age_s,
                 max_retries=MAX_RETRIES if target.max_retries is None else target.max_retries,
@@ -325,6 +333,23 @@ def _input(target: Target, event: Event, arn: str, name: str) -> bytes:
     if target.transformer is not None:
         return transform(target.transformer, event, arn, name)
     return msgspec.json.encode(event)
+
+
+def _partition_key(target: Target, event: Event) -> str:
+    """https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_KinesisParameters.html"""
+    path = (target.kept.get("KinesisParameters") or {}).get("PartitionKeyPath")
+    found = select(path, event) if path else None
+    return str(event.get("id") or "") if found is None else str(found)
+
+
+def _http(target: Target) -> dict[str, Any]:
+    """https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_HttpParameters.html"""
+    given = target.kept.get("HttpParameters") or {}
+    return {
+        "path_values": tuple(given.get("PathParameterValues") or ()),
+        "headers": dict(given.get("HeaderParameters") or {}),
+        "query": dict(given.get("QueryStringParameters") or {}),
+    }
 
 
 def _has_target(rule: Rule, function: str) -> bool:

@@ -103,6 +103,8 @@ class Companions:
         name = replay.operation(request)
         if name == machines.OPERATION:
             return await machines.start_sync(lambda one: self._ask_child(one, service, scope), self._clock, request)
+        if name == machines.STARTS:
+            request = machines.named(request)
         if not replay.changes_state(request, name):
             return await self._proxy.forward(url, request.method, request.target, headers, request.body)
         if not replay.draws_ids(name):

@@ -1,19 +1,22 @@
-"""Step Functions' synchronous executions, which moto does not have: one that is started, and waited for.
+"""Step Functions' executions: names for those that are given none, and synchronous ones, which moto does not have.
 
 https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartSyncExecution.html
 """
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 
 from dayfly.clock import Clock
+from dayfly.errors import NOT_JSON
 from dayfly.front.messages import Request, Response
 
 OPERATION = "StartSyncExecution"
+STARTS = "StartExecution"
 _TARGET = "AWSStepFunctions."
 _LIMIT_S = 300
 """https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html: the duration of an express execution."""
@@ -32,8 +35,22 @@ _KEPT = (
 Ask = Callable[[Request], Awaitable[Response]]
 
 
+def named(request: Request) -> Request:
+    """The same start with a name of its own: moto would take a second one without any for the first one's.
+
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
+    """
+    try:
+        params = msgspec.json.decode(request.body)
+    except NOT_JSON:
+        return request  # moto says what is wrong with it
+    if not isinstance(params, dict) or params.get("name"):
+        return request
+    return _changed(request, STARTS, msgspec.json.encode({**params, "name": str(uuid.uuid4())}))
+
+
 async def start_sync(ask: Ask, clock: Clock, request: Request) -> Response:
-    started = await ask(_changed(request, "StartExecution", request.body))
+    started = await ask(_changed(request, STARTS, request.body))
     if started.status >= 400 or not isinstance(started.body, bytes):
         return started
     wanted = msgspec.json.encode({"executionArn": msgspec.json.decode(started.body)["executionArn"]})

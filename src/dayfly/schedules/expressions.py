@@ -81,14 +81,17 @@ Expression = Rate | At | Cron
 
 
 @lru_cache(maxsize=1024)
-def parse(text: str) -> Expression:
-    """Raises InvalidExpression with the reason."""
+def parse(text: str, *, any_number: bool = False) -> Expression:
+    """Raises InvalidExpression with the reason.
+
+    Rules want `rate(1 minute)` and `rate(5 minutes)`; `any_number`, for EventBridge Scheduler, takes either for both.
+    """
     found = re.fullmatch(r"(rate|cron|at)\((.*)\)", text.strip())
     if found is None:
         raise InvalidExpression
     kind, inside = found[1], found[2].strip()
     if kind == "rate":
-        return _rate(inside)
+        return _rate(inside, any_number)
     return _at(inside) if kind == "at" else _cron(inside)
 
 
@@ -209,12 +212,12 @@ def _epoch_ms(moment: datetime) -> int:
 # Reading
 
 
-def _rate(text: str) -> Rate:
+def _rate(text: str, any_number: bool) -> Rate:
     found = re.fullmatch(r"(\d+)\s+(minute|hour|day)(s?)", text)
     if found is None or int(found[1]) < 1:
         raise InvalidExpression
     value = int(found[1])
-    if (value == 1) == bool(found[3]):  # AWS wants `1 minute`, `5 minutes`
+    if not any_number and (value == 1) == bool(found[3]):
         raise InvalidExpression
     return Rate(value * _UNITS_MS[found[2]])
 

@@ -221,6 +221,7 @@ class Schedules:
             source="schedule",
             source_arn=schedule_arn(scope, schedule),
             group_id=(schedule.target.get("SqsParameters") or {}).get("MessageGroupId") or "",
+            partition_key=(schedule.target.get("KinesisParameters") or {}).get("PartitionKey") or "",
             detail_type=bus.get("DetailType") or "",
             event_source=bus.get("Source") or "",
             resources=(schedule_arn(scope, schedule),),
@@ -271,7 +272,7 @@ def group_arn(scope: Scope, name: str) -> str:
 
 
 def _plan(schedule: Schedule) -> Plan:
-    expression = parse(schedule.expression)
+    expression = parse(schedule.expression, any_number=True)
     if isinstance(expression, At) and schedule.start_ms is not None:
         raise Invalid("One-time schedules do not have a start date.")
     return Plan(expression=expression, zone=zone_of(schedule.zone), end_ms=schedule.end_ms)

@@ -143,6 +143,59 @@ class ScheduleGroup:
         await quietly(site, "scheduler", "DeleteScheduleGroup", Name=physical.id)
 
 
+class Connection:
+    known = frozenset({"Name", "Description", "AuthorizationType", "AuthParameters"})
+    ignored = frozenset({"KmsKeyIdentifier", "InvocationConnectivityParameters"})
+
+    async def create(self, site: Site, logical_id: str, properties: Properties) -> Physical:
+        name = properties.get("Name") or generated(site, logical_id, 64)
+        made = await site.do("events", "CreateConnection", Name=name, **_picked(properties, *_CONNECTION))
+        arn = made["ConnectionArn"]
+        secret = site.scope.arn("secretsmanager", f"secret:events!{arn.partition(':connection/')[2]}")
+        return Physical(id=name, attributes={"Arn": arn, "SecretArn": secret})
+
+    async def update(
+        self, site: Site, physical: Physical, before: Properties, after: Properties, logical_id: str
+    ) -> Physical:
+        if before.get("Name") != after.get("Name"):
+            raise Replace
+        await site.do("events", "UpdateConnection", Name=physical.id, **_picked(after, *_CONNECTION))
+        return physical
+
+    async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
+        await quietly(site, "events", "DeleteConnection", Name=physical.id)
+
+
+class ApiDestination:
+    known = frozenset({"Name", "Description", "ConnectionArn", "HttpMethod", "InvocationEndpoint"})
+    ignored = frozenset({"InvocationRateLimitPerSecond"})
+
+    async def create(self, site: Site, logical_id: str, properties: Properties) -> Physical:
+        name = properties.get("Name") or generated(site, logical_id, 64)
+        made = await site.do("events", "CreateApiDestination", Name=name, **_picked(properties, *_DESTINATION))
+        arn = made["ApiDestinationArn"]
+        return Physical(id=name, attributes={"Arn": arn, "ArnForPolicy": arn.rpartition("/")[0]})
+
+    async def update(
+        self, site: Site, physical: Physical, before: Properties, after: Properties, logical_id: str
+    ) -> Physical:
+        if before.get("Name") != after.get("Name"):
+            raise Replace
+        await site.do("events", "UpdateApiDestination", Name=physical.id, **_picked(after, *_DESTINATION))
+        return physical
+
+    async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
+        await quietly(site, "events", "DeleteApiDestination", Name=physical.id)
+
+
+_CONNECTION = ("Description", "AuthorizationType", "AuthParameters")
+_DESTINATION = ("Description", "ConnectionArn", "HttpMethod", "InvocationEndpoint")
+
+
+def _picked(properties: Properties, *names: str) -> dict[str, Any]:
+    return {name: properties.get(name) for name in names}
+
+
 def _json(value: Any) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
@@ -173,6 +226,8 @@ def _schedule(properties: Properties) -> dict[str, Any]:
 TYPES: dict[str, ResourceType] = {
     "AWS::Events::Rule": Rule(),
     "AWS::Events::EventBus": EventBus(),
+    "AWS::Events::Connection": Connection(),
+    "AWS::Events::ApiDestination": ApiDestination(),
     "AWS::Scheduler::Schedule": Schedule(),
     "AWS::Scheduler::ScheduleGroup": ScheduleGroup(),
 }

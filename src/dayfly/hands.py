@@ -18,7 +18,7 @@ from dayfly.ids import Ids
 from dayfly.queues import Attachment, Queues
 from dayfly.store import Changes
 from dayfly.targets import Delivery, Hand
-from dayfly.topics import Topics
+from dayfly.topics import Draft, Topics
 
 
 class LogWriter(Protocol):
@@ -49,13 +49,13 @@ def to_queues(queues: Queues) -> Hand:
 
 def to_topics(topics: Topics) -> Hand:
     async def hand(_scope: Scope, delivery: Delivery) -> Changes:
-        _, changes = topics.publishing(
-            delivery.arn,
-            delivery.payload.decode(),
+        draft = Draft(
+            message=delivery.payload.decode(),
             attributes=_attached(delivery),
             group=delivery.group_id or None,
             dedup=delivery.deduplication_id or None,
         )
+        _, changes = topics.publishing(delivery.arn, draft)
         return changes
 
     return hand

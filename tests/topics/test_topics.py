@@ -17,7 +17,7 @@ from dayfly.identity.names import Scope
 from dayfly.ids import SeededIds
 from dayfly.queues import Attachment, Queues
 from dayfly.store.memory import MemoryJournal
-from dayfly.topics import Topics, errors
+from dayfly.topics import Draft, Topics, errors
 from dayfly.work import Work
 
 HERE = Scope("000000000000", "us-east-1")
@@ -84,7 +84,7 @@ async def test_a_message_reaches_queues_in_an_envelope_or_raw(world):
     await world.topics.subscribe(topic.arn, "sqs", plain, {}, HERE.account)
     await world.topics.subscribe(topic.arn, "sqs", raw, {"RawMessageDelivery": "true"}, HERE.account)
     attributes = {"kind": Attachment("String", "x")}
-    publication = await world.topics.publish(topic.arn, "hello", subject="s", attributes=attributes)
+    publication = await world.topics.publish(topic.arn, Draft(message="hello", subject="s", attributes=attributes))
     [message] = await world.received(plain)
     document = json.loads(message.body)
     assert document["Type"] == "Notification"
@@ -98,7 +98,7 @@ async def test_a_function_gets_the_event_that_aws_sends(world):
     # https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html
     topic = await world.topics.create(HERE, "news")
     subscription = await world.topics.subscribe(topic.arn, "lambda", FUNCTION, {}, HERE.account)
-    await world.topics.publish(topic.arn, "hello")
+    await world.topics.publish(topic.arn, Draft(message="hello"))
     await turns()
     [(arn, event)] = world.invoked
     [record] = event["Records"]
@@ -120,8 +120,8 @@ async def test_filters_on_attributes_and_on_the_body_decide_who_gets_a_message(w
     await world.topics.subscribe(topic.arn, "sqs", by_attribute, policy, HERE.account)
     policy = {"FilterPolicy": '{"a": {"b": [1]}}', "FilterPolicyScope": "MessageBody"}
     await world.topics.subscribe(topic.arn, "sqs", by_body, policy, HERE.account)
-    await world.topics.publish(topic.arn, "no json", attributes={"kind": Attachment("String", "x")})
-    await world.topics.publish(topic.arn, '{"a": {"b": 1}}')
+    await world.topics.publish(topic.arn, Draft(message="no json", attributes={"kind": Attachment("String", "x")}))
+    await world.topics.publish(topic.arn, Draft(message='{"a": {"b": 1}}'))
     assert len(await world.received(by_attribute)) == 1
     assert len(await world.received(by_body)) == 1
 
@@ -131,7 +131,7 @@ async def test_what_was_published_before_a_crash_is_delivered_once_after_it(worl
     queue = await world.queue("q")
     await world.topics.subscribe(topic.arn, "sqs", queue, {}, HERE.account)
     await world.work.stop(0)
-    await world.topics.publish(topic.arn, "hello")
+    await world.topics.publish(topic.arn, Draft(message="hello"))
     world.journal = MemoryJournal(dict(world.journal.records))
     world.open()
     assert len(await world.received(queue)) == 1
@@ -146,11 +146,11 @@ async def test_a_web_hook_confirms_and_then_gets_signed_messages(world):
     asked = json.loads(body)
     assert (url, headers["x-amz-sns-message-type"]) == ("http://hook/x", "SubscriptionConfirmation")
     assert f"Token={asked['Token']}" in asked["SubscribeURL"]
-    await world.topics.publish(topic.arn, "too early")
+    await world.topics.publish(topic.arn, Draft(message="too early"))
     await turns()
     assert len(world.posted) == 1
     assert (await world.topics.confirm(topic.arn, asked["Token"])).arn == subscription.arn
-    await world.topics.publish(topic.arn, "hello")
+    await world.topics.publish(topic.arn, Draft(message="hello"))
     await turns()
     document = json.loads(world.posted[-1][2])
     text = "".join(f"{name}\n{document[name]}\n" for name in ("Message", "MessageId", "Timestamp", "TopicArn", "Type"))
@@ -167,7 +167,7 @@ async def test_a_web_hook_that_fails_is_tried_again_and_then_its_message_is_a_de
     await turns()
     world.posted.clear()
     world.statuses = [500, 500, 500, 500]
-    await world.topics.publish(topic.arn, "hello")
+    await world.topics.publish(topic.arn, Draft(message="hello"))
     for _ in range(4):
         await turns()
         world.clock.advance(20)
@@ -181,7 +181,7 @@ async def test_a_queue_that_is_gone_sends_the_message_to_the_dead_letters(world)
     given = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": dead})}
     await world.topics.subscribe(topic.arn, "sqs", queue, given, HERE.account)
     await world.queues.delete_queue(world.queues.by_arn(queue))
-    await world.topics.publish(topic.arn, "hello")
+    await world.topics.publish(topic.arn, Draft(message="hello"))
     assert len(await world.received(dead)) == 1
 
 
@@ -191,7 +191,7 @@ async def test_mail_goes_through_the_door_for_it(world):
     await turns()
     assert subscription.token in world.mails[0][2]
     await world.topics.confirm(topic.arn, subscription.token)
-    await world.topics.publish(topic.arn, "hello", subject="News")
+    await world.topics.publish(topic.arn, Draft(message="hello", subject="News"))
     await turns()
     assert world.mails[1] == ("a@b.example", "News", "hello")
 
@@ -200,9 +200,9 @@ async def test_a_fifo_topic_keeps_the_order_and_drops_duplicates(world):
     topic = await world.topics.create(HERE, "n.fifo", {"FifoTopic": "true"})
     queue = await world.queue("q.fifo", FifoQueue="true")
     await world.topics.subscribe(topic.arn, "sqs", queue, {"RawMessageDelivery": "true"}, HERE.account)
-    first = await world.topics.publish(topic.arn, "1", group="g", dedup="1")
-    again = await world.topics.publish(topic.arn, "1", group="g", dedup="1")
-    await world.topics.publish(topic.arn, "2", group="g", dedup="2")
+    first = await world.topics.publish(topic.arn, Draft(message="1", group="g", dedup="1"))
+    again = await world.topics.publish(topic.arn, Draft(message="1", group="g", dedup="1"))
+    await world.topics.publish(topic.arn, Draft(message="2", group="g", dedup="2"))
     assert (first.id, first.sequence) == (again.id, again.sequence)
     assert [message.body for message in await world.received(queue)] == ["1", "2"]
 
@@ -211,7 +211,7 @@ async def test_a_structured_message_has_a_text_for_each_protocol(world):
     topic, queue = await world.topics.create(HERE, "news"), await world.queue("q")
     await world.topics.subscribe(topic.arn, "sqs", queue, {"RawMessageDelivery": "true"}, HERE.account)
     await world.topics.subscribe(topic.arn, "lambda", FUNCTION, {}, HERE.account)
-    await world.topics.publish(topic.arn, '{"default": "all", "sqs": "queues"}', structure="json")
+    await world.topics.publish(topic.arn, Draft(message='{"default": "all", "sqs": "queues"}', structure="json"))
     assert [message.body for message in await world.received(queue)] == ["queues"]
     assert world.invoked[0][1]["Records"][0]["Sns"]["Message"] == "all"
 
@@ -242,4 +242,4 @@ async def test_all_is_there_after_a_restart_and_gone_when_deleted(world):
     await world.topics.delete(topic.arn)
     assert world.journal.records == {}
     with pytest.raises(errors.NotFound):
-        await world.topics.publish(topic.arn, "x")
+        await world.topics.publish(topic.arn, Draft(message="x"))

@@ -9,13 +9,13 @@ import base64
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 from dayfly.api import Fault, Params
 from dayfly.errors import Error, Unsupported
 from dayfly.identity.names import Caller
 from dayfly.queues import Attachment
-from dayfly.topics import Publication, Subscription, Topics, errors
+from dayfly.topics import Draft, Publication, Subscription, Topics, errors
 from dayfly.topics.checks import MAX_SIZE
 
 _BATCH_ID = re.compile(r"[A-Za-z0-9_-]{1,80}\Z")
@@ -170,12 +170,12 @@ class Sns:
             raise errors.InvalidParameter(
                 "Invalid parameter: TopicArn or TargetArn Reason: no value for required parameter"
             )
-        return _published(await self._topics.publish(arn, **_message(params)))
+        return _published(await self._topics.publish(arn, _draft(params)))
 
     async def publish_batch(self, caller: Caller, params: Params) -> Params:
         entries: list[Params] = params.get("PublishBatchRequestEntries") or []
         _check_entries(entries)
-        results = await self._topics.publish_all(params["TopicArn"], [_message(entry) for entry in entries])
+        results = await self._topics.publish_all(params["TopicArn"], [_draft(entry) for entry in entries])
         answer: dict[str, list[Params]] = {"Successful": [], "Failed": []}
         for entry, result in zip(entries, results, strict=True):
             if isinstance(result, Error):
@@ -207,7 +207,7 @@ def _shown(subscription: Subscription) -> Params:
     }
 
 
-def _message(params: Params) -> dict[str, Any]:
+def _draft(params: Params) -> Draft:
     attributes = {}
     for name, value in (params.get("MessageAttributes") or {}).items():
         if not value.get("DataType"):
@@ -215,14 +215,14 @@ def _message(params: Params) -> dict[str, Any]:
                 f"Invalid parameter: The message attribute '{name}' must contain a non-empty type."
             )
         attributes[name] = Attachment(value["DataType"], value.get("StringValue", ""), value.get("BinaryValue", b""))
-    return {
-        "message": params["Message"],
-        "subject": params.get("Subject"),
-        "structure": params.get("MessageStructure"),
-        "attributes": attributes,
-        "group": params.get("MessageGroupId"),
-        "dedup": params.get("MessageDeduplicationId"),
-    }
+    return Draft(
+        message=params["Message"],
+        subject=params.get("Subject"),
+        structure=params.get("MessageStructure"),
+        attributes=attributes,
+        group=params.get("MessageGroupId"),
+        dedup=params.get("MessageDeduplicationId"),
+    )
 
 
 def _published(publication: Publication) -> Params:

@@ -1,6 +1,7 @@
 """Topics as Amazon SNS has them: standard and FIFO, subscriptions, filter policies, durable fan-out.
 
-Nouns: a *topic*, its *subscriptions*, a *publication* (one published message), a *pattern* (a compiled filter policy).
+Nouns: a *topic*, its *subscriptions*, a *draft* (what is to be published), a *publication* (one
+published message), a *pattern* (a compiled filter policy).
 
 Data flows: `Topics.publish` (shell.py) checks and commits one item of follow-up work; `fanout.py` runs it: deliveries
 to queues and functions are committed together with the item's completion, so that each happens exactly once;
@@ -16,7 +17,7 @@ https://docs.aws.amazon.com/sns/latest/dg/welcome.html
 
 from __future__ import annotations
 
-from dayfly.topics.model import Publication, Subscription, TopicRecord
+from dayfly.topics.model import Draft, Publication, Subscription, TopicRecord
 from dayfly.topics.shell import Topics
 
-__all__ = ["Publication", "Subscription", "TopicRecord", "Topics"]
+__all__ = ["Draft", "Publication", "Subscription", "TopicRecord", "Topics"]

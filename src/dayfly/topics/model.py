@@ -39,6 +39,17 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
         return self.attributes.get("RawMessageDelivery", "false") == "true"
 
 
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody wants to publish. `structure` is `json` where the message has a text for each protocol."""
+
+    message: str
+    subject: str | None = None
+    structure: str | None = None
+    attributes: dict[str, Attachment] = {}
+    group: str | None = None
+    dedup: str | None = None
+
+
 class Publication(msgspec.Struct, frozen=True, kw_only=True):
     """One published message. `by_protocol` has the texts of a message with MessageStructure `json`."""
 

@@ -12,12 +12,12 @@ from dayfly.clock import Clock
 from dayfly.errors import Error
 from dayfly.identity.names import Scope, parse_arn
 from dayfly.ids import Ids
-from dayfly.queues import Attachment, Queues
+from dayfly.queues import Queues
 from dayfly.store import Change, Journal
 from dayfly.topics import checks
 from dayfly.topics.errors import InvalidParameter, NotFound, TagLimitExceeded
 from dayfly.topics.fanout import FANOUT, Fanout, Invoke, Mail, Post
-from dayfly.topics.model import Known, Publication, Subscription, TopicRecord
+from dayfly.topics.model import Draft, Known, Publication, Subscription, TopicRecord
 from dayfly.topics.signing import Signer
 from dayfly.work import Work
 
@@ -320,23 +320,12 @@ class Topics:
         await self._journal.commit([(_subscription_key(found), None)] if found is not None else ())
 
     # -- publishing ------------------------------------------------------------------------------------------------
-    def publishing(
-        self,
-        topic_arn: str,
-        message: str,
-        *,
-        subject: str | None = None,
-        structure: str | None = None,
-        attributes: Mapping[str, Attachment] | None = None,
-        group: str | None = None,
-        dedup: str | None = None,
-    ) -> tuple[Publication, list[Change]]:
+    def publishing(self, topic_arn: str, draft: Draft) -> tuple[Publication, list[Change]]:
         """A publication as part of a larger commit. Raises NotFound, InvalidParameter."""
         topic = self._topic(topic_arn)
-        attached = dict(attributes or {})
-        texts = checks.check_publication(message, subject, attached, structure)
+        texts = checks.check_publication(draft.message, draft.subject, draft.attributes, draft.structure)
         content_based = topic.record.attributes.get("ContentBasedDeduplication") == "true"
-        key = checks.check_order(topic.record.fifo, group, dedup, content_based, message)
+        key = checks.check_order(topic.record.fifo, draft.group, draft.dedup, content_based, draft.message)
         now_ms = self._clock.now_ms()
         changes: list[Change] = []
         message_id, sequence = self._ids.uuid(), None
@@ -348,12 +337,12 @@ class Topics:
         publication = Publication(
             id=message_id,
             topic_arn=topic_arn,
-            message=message,
+            message=draft.message,
             at_ms=now_ms,
-            subject=subject,
+            subject=draft.subject,
             by_protocol=texts,
-            attributes=attached,
-            group=group,
+            attributes=draft.attributes,
+            group=draft.group,
             dedup=key,
             sequence=sequence,
         )
@@ -381,32 +370,20 @@ class Topics:
             del topic.known[known.key]
         return [(_known_key(topic.record, known), None) for known in over]
 
-    async def publish(
-        self,
-        topic_arn: str,
-        message: str,
-        *,
-        subject: str | None = None,
-        structure: str | None = None,
-        attributes: Mapping[str, Attachment] | None = None,
-        group: str | None = None,
-        dedup: str | None = None,
-    ) -> Publication:
+    async def publish(self, topic_arn: str, draft: Draft) -> Publication:
         """Take a message for all subscribers: once this returns, it will be delivered."""
-        publication, changes = self.publishing(
-            topic_arn, message, subject=subject, structure=structure, attributes=attributes, group=group, dedup=dedup
-        )
+        publication, changes = self.publishing(topic_arn, draft)
         await self._journal.commit(changes)
         return publication
 
-    async def publish_all(self, topic_arn: str, entries: Sequence[Mapping[str, Any]]) -> Sequence[Publication | Error]:
-        """Several messages (keyword arguments of `publish`) in one commit; each succeeds or fails for itself."""
+    async def publish_all(self, topic_arn: str, drafts: Sequence[Draft]) -> Sequence[Publication | Error]:
+        """Several messages in one commit; each succeeds or fails for itself."""
         self._topic(topic_arn)
         results: list[Publication | Error] = []
         changes: list[Change] = []
-        for entry in entries:
+        for draft in drafts:
             try:
-                publication, made = self.publishing(topic_arn, **entry)
+                publication, made = self.publishing(topic_arn, draft)
             except Error as error:
                 results.append(error)
             else:

@@ -98,7 +98,6 @@ class Session:
             stacks=platform.stacks,
             call=platform.registry.call,
             endpoint=platform.endpoint,
-            secret=None,
             responses=platform.responses,
         )
         self._deployed: list[_Deployed] = []

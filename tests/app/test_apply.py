@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dayfly.api import Refused
 from dayfly.app.application import Application
 from dayfly.app.apply import Deployer, StepFailed, with_code
 from dayfly.app.resources import Physical, Properties, Replace, Site
@@ -57,7 +58,7 @@ class Thing:
 
 
 async def _call(caller: Any, service: str, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    return {}
+    raise Refused("ParameterNotFound", "there is none", 400)
 
 
 class World:
@@ -104,6 +105,17 @@ async def test_a_stack_is_made_in_order_changed_where_it_differs_and_removed_bac
     await world.deployer.remove(world.stacks.get(SCOPE, "shop"))
     assert world.thing.told == ["-B-2", "-A-1"]
     assert list(world.journal.load("stacks/")) == []
+
+
+async def test_a_reference_that_leads_to_nothing_is_said_and_no_secret_is_recorded() -> None:
+    world = World()
+    assert await world.deploy("Resources:\n  A: {Type: T, Properties: {Name: '{{resolve:ssm:/x}}'}}\n") == ["+A"]
+    assert [item.what for item in world.done.items] == [
+        "A: there is nothing at {{resolve:ssm:/x}}, which is left as it stands"
+    ]
+    assert world.stacks.resources(world.done.stack)["A"].properties == {"Name": "{{resolve:ssm:/x}}"}
+    with pytest.raises(StepFailed, match=r"there is nothing at \{\{resolve:ssm:/x\}\}"):
+        await World().deploy("Resources:\n  A: {Type: T, Properties: {Name: '{{resolve:ssm:/x}}'}}\n", strict=True)
 
 
 async def test_a_replacement_comes_before_what_it_replaces_goes_and_others_follow_it() -> None:

@@ -31,7 +31,6 @@ def intrinsics() -> Intrinsics:
         stack_id="arn:stack",
         parameters={"Stage": "dev", "Names": "a, b"},
         imports={"shared-topic": "arn:topic"},
-        secret=lambda kind, name: f"<{kind} {name}>",
     )
     made = Intrinsics(parse(TEMPLATE, Path("t.yaml")), around)
     made.resources["Q"] = Physical(id="http://q", attributes={"Arn": "arn:q", "Endpoint.Address": "host"})
@@ -63,7 +62,7 @@ def value(text: str) -> Any:
         ("!ImportValue shared-topic", "arn:topic"),
         ("!Select [0, !GetAZs '']", "eu-west-1a"),
         ("!Select [1, !Cidr [10.0.0.0/16, 2, 8]]", "10.0.1.0/24"),
-        ("'{{resolve:ssm:/db/user:1}}'", "<ssm /db/user:1>"),
+        ("'{{resolve:ssm:/db/user:1}}'", "{{resolve:ssm:/db/user:1}}"),
         (
             "{Effect: Allow, Condition: {StringEquals: {a: b}}}",
             {"Effect": "Allow", "Condition": {"StringEquals": {"a": "b"}}},

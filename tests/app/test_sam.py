@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,10 @@ import pytest
 
 from dayfly.app.application import Application
 from dayfly.app.load import load
+from dayfly.app.resources import Site
+from dayfly.app.resources.stepfunctions import StateMachine
 from dayfly.app.yaml import ApplicationError
+from dayfly.identity import Caller, Scope
 
 TEMPLATE = """\
 AWSTemplateFormatVersion: '2010-09-09'
@@ -155,3 +160,39 @@ Resources: {Jobs: {Type: AWS::SQS::Queue}}
     assert found.parameters["LambdaSecurityGroupId"].startswith("sg-")
     assert found.parameters["Subnets"].startswith("subnet-")
     assert found.made_up == {"LambdaSecurityGroupId", "Subnets", "BusName"}
+
+
+MACHINE = """\
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Machine:
+    Type: AWS::Serverless::StateMachine
+    Properties: {DefinitionUri: FILE, DefinitionSubstitutions: {Seconds: 5, Last: true}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("m.asl.json", '{"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": ${Seconds}, "End": ${Last}}}}'),
+        ("m.asl.yaml", "StartAt: W\nStates:\n  W: {Type: Wait, Seconds: '${Seconds}', End: true}\n"),
+    ],
+)
+async def test_a_state_machine_s_file_is_text_until_its_substitutions_are_made(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    found = application(tmp_path, MACHINE.replace("FILE", name))
+    properties = found.template["Resources"]["Machine"]["Properties"]
+    assert properties["DefinitionString"] == text
+    assert tmp_path / name in found.files
+    asked: dict[str, Any] = {}
+
+    async def call(caller: Caller, service: str, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        asked.update(params)
+        return {"stateMachineArn": "arn:aws:states:us-east-1:000000000000:stateMachine:m"}
+
+    site = Site(caller=Caller(scope=Scope("0" * 12, "us-east-1")), stack="s", stack_id="i", call=call, endpoint="x")
+    await StateMachine().create(site, "Machine", {**properties, "RoleArn": "r"})
+    made = json.loads(asked["definition"])["States"]["W"]
+    assert (str(made["Seconds"]), made["End"]) == ("5", True)

@@ -16,6 +16,7 @@ import msgspec
 
 from dayfly.api import Refused
 from dayfly.app.application import Application
+from dayfly.app.dynamic import filled
 from dayfly.app.intrinsics import Intrinsics, Surroundings, dependencies, references
 from dayfly.app.plan import (
     CODE_BUCKET,
@@ -86,7 +87,7 @@ def _moved(value: Any, before: str, after: str) -> Any:
 class Deployer:
     """Brings stacks from what they are to what an application wants.
 
-    `call` is the in-process door to all AWS operations; `secret` answers dynamic references (`{{resolve:…}}`).
+    `call` is the in-process door to all AWS operations.
     """
 
     def __init__(
@@ -96,7 +97,6 @@ class Deployer:
         call: Call,
         endpoint: str,
         types: Mapping[str, ResourceType] = TABLE,
-        secret: Callable[[str, str], Any] | None = None,
         responses: Responses | None = None,
     ) -> None:
         self._responses = responses
@@ -104,7 +104,6 @@ class Deployer:
         self._call = call
         self._endpoint = endpoint
         self._types = types
-        self._secret = secret
 
     def plan(self, application: Application, code: Mapping[str, Path]) -> list[Step]:
         """The steps `deploy` would take. Raises ApplicationError."""
@@ -202,7 +201,6 @@ class Deployer:
             stack_id=stack_id or scope.arn("cloudformation", f"stack/{application.name}/new"),
             parameters=application.parameters,
             imports={name: export.value for name, export in self._stacks.exports(scope).items()},
-            secret=self._secret,
         )
         return Intrinsics(template, around)
 
@@ -374,10 +372,22 @@ class _Run:
         return f"the parameter {names[0]} has no value" if names else None
 
     async def _create(self, step: Step, properties: Properties, retain: bool) -> Physical:
-        made = await self.types[step.type].create(self.site, step.logical_id, copy.deepcopy(properties))
+        made = await self.types[step.type].create(self.site, step.logical_id, await self._given(step, properties))
         self.made.append(step.logical_id)
         await self._record(step, made, properties, retain, "CREATE_COMPLETE")
         return made
+
+    async def _given(self, step: Step, properties: Properties) -> Properties:
+        """The properties as a resource gets them. What is recorded keeps references: secrets stay where they are."""
+        given: Properties
+        given, missing = await filled(self.site, copy.deepcopy(properties))
+        if missing and self.strict:
+            raise ApplicationError(f"there is nothing at {missing[0]}")
+        file, line = self.origins.get(step.logical_id) or (None, None)
+        for reference in missing:
+            what = f"{step.logical_id}: there is nothing at {reference}, which is left as it stands"
+            self.items.append(Item(level="warning", what=what, file=file, line=line))
+        return given
 
     async def _change(self, step: Step, before: Resource, properties: Properties, retain: bool) -> Physical:
         old = Physical(id=before.physical_id, attributes=before.attributes)
@@ -385,7 +395,7 @@ class _Run:
             if before.type != step.type:
                 raise Replace
             kind = self.types[step.type]
-            given = copy.deepcopy(before.properties), copy.deepcopy(properties)
+            given = await self._given(step, before.properties), await self._given(step, properties)
             made = await kind.update(self.site, old, *given, step.logical_id)
         except Replace:
             return await self._replace(step, before, properties, retain)
@@ -398,7 +408,7 @@ class _Run:
         kind = self.types[step.type]
         aside = msgspec.structs.replace(before, logical_id=before.logical_id + REPLACED)
         try:
-            made = await kind.create(self.site, step.logical_id, copy.deepcopy(properties))
+            made = await kind.create(self.site, step.logical_id, await self._given(step, properties))
             if made.id == before.physical_id:
                 aside = None  # type: ignore[assignment]
         except Unsupported:
@@ -406,7 +416,7 @@ class _Run:
         except Error:
             await self.delete(before)
             aside = None  # type: ignore[assignment]
-            made = await kind.create(self.site, step.logical_id, copy.deepcopy(properties))
+            made = await kind.create(self.site, step.logical_id, await self._given(step, properties))
         self.made.append(step.logical_id)
         if aside is not None:
             await self.stacks.journal.commit(self.stacks.put(self.stack, aside))

@@ -1,8 +1,7 @@
-"""CloudFormation's intrinsic functions, pseudo parameters, conditions and dynamic references.
+"""CloudFormation's intrinsic functions, pseudo parameters and conditions; dynamic references are in `dynamic.py`.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference.html,
-https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/pseudo-parameter-reference.html,
-https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/pseudo-parameter-reference.html
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ from dayfly.identity.names import Scope, partition_of
 
 NO_VALUE: Any = type("NoValue", (), {"__repr__": lambda _: "AWS::NoValue"})()
 _SUB = re.compile(r"\$\{(!?)([^}]*)\}")
-_DYNAMIC = re.compile(r"\{\{resolve:(ssm|ssm-secure|secretsmanager):([^{}]+)\}\}")
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,8 +32,6 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     parameters: Mapping[str, Any] = {}
     imports: Mapping[str, Any] = {}
     """Exports of all stacks of the scope, by name."""
-    secret: Callable[[str, str], Any] | None = None
-    """(kind, reference) → the value of a dynamic reference (`ssm`, `/db/password:1`); None: left as text."""
 
 
 class Intrinsics:
@@ -59,8 +55,6 @@ class Intrinsics:
     def resolve(self, node: Any, mark: Mark | None = None) -> Any:
         """The node without intrinsics; `NO_VALUE` entries are left out. Raises ApplicationError."""
         mark = mark_of(node) or mark
-        if isinstance(node, str):
-            return self._dynamic(node) if "{{resolve:" in node else node
         if isinstance(node, list):
             return [value for item in node if (value := self.resolve(item, mark)) is not NO_VALUE]
         if not isinstance(node, dict):
@@ -91,13 +85,6 @@ class Intrinsics:
             self._open.discard(name)
         self._conditions[name] = held
         return held
-
-    def _dynamic(self, text: str) -> str:
-        def value(match: re.Match[str]) -> str:
-            found = self.around.secret(match[1], match[2]) if self.around.secret else None
-            return match[0] if found is None else str(found)
-
-        return _DYNAMIC.sub(value, text)
 
     def ref(self, name: str, mark: Mark | None) -> Any:
         pseudo = self._pseudo(name)
@@ -169,7 +156,7 @@ def _sub(self: Intrinsics, argument: Any, mark: Mark | None) -> Any:
             return _text(self.attribute(owner, attribute, mark))
         return _text(self.ref(name, mark))
 
-    return self._dynamic(_SUB.sub(value, str(text)))
+    return _SUB.sub(value, str(text))
 
 
 def _text(value: Any) -> str:

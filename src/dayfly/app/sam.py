@@ -18,9 +18,9 @@ import msgspec
 from dayfly.app.application import Application, FunctionName
 from dayfly.app.code import CodeSource
 from dayfly.app.report import Report
-from dayfly.app.sam_code import code_of
+from dayfly.app.sam_code import CODE_BUCKET, code_of
 from dayfly.app.variables import Doors, Options
-from dayfly.app.yaml import ApplicationError, Map, Mark, mark_of, read
+from dayfly.app.yaml import ApplicationError, Map, Mark, mark_of, read, text_of
 
 SERVERLESS_TRANSFORM = "AWS::Serverless-2016-10-31"
 _LANGUAGE_EXTENSIONS = "AWS::LanguageExtensions"
@@ -36,6 +36,7 @@ def load(file: Path, template: Map, options: Options, doors: Doors, name: str | 
     transforms = transforms_of(template)
     _check(template, transforms, report)
     parameters = parameters_of(template, options, doors, report)
+    definitions = _take_definitions(template, file.parent, files)
     template = _include(template, file.parent, files, template)
     serverless = SERVERLESS_TRANSFORM in transforms
     if serverless:
@@ -43,6 +44,7 @@ def load(file: Path, template: Map, options: Options, doors: Doors, name: str | 
     code, functions = _take_code(template, file.parent, report)
     origins = {key: mark for key in template["Resources"] if (mark := _origin(template["Resources"], key))}
     expanded = _translate(file, template, parameters, options) if serverless else template
+    _give_definitions(expanded["Resources"], definitions)
     for logical_id in expanded["Resources"]:
         if logical_id not in origins and (mark := _nearest(logical_id, origins)):
             origins[logical_id] = mark
@@ -192,23 +194,53 @@ def _include(node: Any, directory: Path, files: set[Path], template: Map) -> Any
     if isinstance(properties, Map) and str(node.get("Type")).startswith(("AWS::Serverless::", "AWS::ApiGateway")):
         for uri, body in (("DefinitionUri", "DefinitionBody"), ("BodyS3Location", "Body")):
             content = _local(properties.get(uri), directory, files, mark_of(properties, uri))
-            if content is not None and "StateMachine" not in str(node["Type"]):
+            if content is not None:
                 del properties[uri]
                 properties[body] = _include(content, directory, files, template)
-            elif content is not None:
-                del properties[uri]
-                properties["Definition"] = content
     return node
 
 
+def _take_definitions(template: Map, directory: Path, files: set[Path]) -> dict[str, str]:
+    """The files of state machines, as text: before its substitutions are made one may be no JSON (`"Seconds": ${n}`).
+
+    https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-resource-statemachine.html
+    """
+    definitions: dict[str, str] = {}
+    for logical_id, resource in template["Resources"].items():
+        properties = resource.get("Properties")
+        if resource["Type"] != "AWS::Serverless::StateMachine" or not isinstance(properties, Map):
+            continue
+        path = _path_of(properties.get("DefinitionUri"), directory, mark_of(properties, "DefinitionUri"))
+        if path is not None:
+            files.add(path)
+            definitions[logical_id] = text_of(path)
+            properties["DefinitionUri"] = f"s3://{CODE_BUCKET}/{logical_id}"
+    return definitions
+
+
+def _give_definitions(resources: Mapping[str, Any], definitions: Mapping[str, str]) -> None:
+    for logical_id, text in definitions.items():
+        properties = resources[logical_id]["Properties"]
+        del properties["DefinitionS3Location"]
+        properties["DefinitionString"] = text
+
+
 def _local(location: Any, directory: Path, files: set[Path], mark: Mark | None) -> Any:
+    path = _path_of(location, directory, mark)
+    if path is None:
+        return None
+    files.add(path)
+    return read(path)
+
+
+def _path_of(location: Any, directory: Path, mark: Mark | None) -> Path | None:
+    """The local file that a location names; None where it names something else. Raises ApplicationError."""
     if not isinstance(location, str) or location.startswith(("s3://", "http")):
         return None
     path = directory / location
     if not path.is_file():
         raise ApplicationError.at(f"the file {location} does not exist", mark)
-    files.add(path)
-    return read(path)
+    return path
 
 
 def _drop_nested(template: Map, report: Report) -> None:

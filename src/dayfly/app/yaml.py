@@ -94,13 +94,17 @@ def mark_of(container: Any, key: Any = None) -> Mark | None:
 
 def read(path: Path) -> Any:
     """The content of a YAML or JSON file. Raises ApplicationError."""
+    return parse(text_of(path), path)
+
+
+def text_of(path: Path) -> str:
+    """The text of a file. Raises ApplicationError."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ApplicationError(f"{path.name} cannot be read: {error.strerror}", path) from error
     except UnicodeDecodeError as error:
         raise ApplicationError(f"{path.name} is not UTF-8 text", path) from error
-    return parse(text, path)
 
 
 def parse(text: str, file: Path) -> Any:

@@ -6,11 +6,13 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/AWS_StepFunctions
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from dayfly.app.resources import Physical, Properties, Replace, ResourceType, Site
 from dayfly.app.resources.absent import gone
 from dayfly.app.resources.naming import generated_name
 from dayfly.app.resources.properties import changed
+from dayfly.app.yaml import parse
 
 
 class StateMachine:
@@ -46,8 +48,8 @@ class StateMachine:
     def _definition(self, properties: Properties) -> str:
         text = properties.get("DefinitionString") or json.dumps(properties["Definition"])
         for name, value in (properties.get("DefinitionSubstitutions") or {}).items():
-            text = text.replace("${" + name + "}", str(value))
-        return str(text)
+            text = text.replace("${" + name + "}", str(value).lower() if isinstance(value, bool) else str(value))
+        return _as_json(text)
 
     async def update(
         self, site: Site, physical: Physical, before: Properties, after: Properties, logical_id: str
@@ -65,6 +67,15 @@ class StateMachine:
 
     async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
         await gone(site, "stepfunctions", "DeleteStateMachine", "StateMachineDoesNotExist", stateMachineArn=physical.id)
+
+
+def _as_json(text: str) -> str:
+    """Amazon States Language may be written in YAML; the service wants JSON. Raises ApplicationError."""
+    try:
+        json.loads(text)
+    except ValueError:
+        return json.dumps(parse(text, Path("definition.asl.yaml")), default=str)
+    return text
 
 
 TYPES: dict[str, ResourceType] = {

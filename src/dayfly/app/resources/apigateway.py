@@ -11,7 +11,7 @@ import msgspec
 
 from dayfly.api import Refused
 from dayfly.app.resources import Physical, Properties, Replace, Site
-from dayfly.app.resources.apigatewayv2 import forget
+from dayfly.app.resources.absent import gone
 
 _SERVICE = "apigateway"
 _WHOLE = frozenset({"timeoutInMillis", "authorizerResultTtlInSeconds", "minimumCompressionSize", "limit", "burstLimit"})
@@ -142,7 +142,7 @@ class RestApiType:
         return physical
 
     async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
-        await forget(site, _SERVICE, "DeleteRestApi", restApiId=physical.id)
+        await gone(site, _SERVICE, "DeleteRestApi", restApiId=physical.id)
 
 
 class PartType:
@@ -191,7 +191,7 @@ class PartType:
 
     async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
         parents = {camel(name): properties[name] for name in self._parents}
-        await forget(site, _SERVICE, f"Delete{self._noun}", **parents, **{self._delete_as: physical.id})
+        await gone(site, _SERVICE, f"Delete{self._noun}", **parents, **{self._delete_as: physical.id})
 
 
 class MethodType:
@@ -246,7 +246,7 @@ class MethodType:
         return physical
 
     async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
-        await forget(site, _SERVICE, "DeleteMethod", **self._where(properties))
+        await gone(site, _SERVICE, "DeleteMethod", **self._where(properties))
 
 
 def _response(given: Properties) -> Properties:
@@ -278,7 +278,7 @@ class DeploymentType:
         try:
             if properties.get("StageName"):
                 await self._drop_stage(site, api, physical.id, str(properties["StageName"]))
-            await forget(site, _SERVICE, "DeleteDeployment", restApiId=api, deploymentId=physical.id)
+            await gone(site, _SERVICE, "DeleteDeployment", restApiId=api, deploymentId=physical.id)
         except Refused as refused:
             # A stage that has not moved on yet still serves it; the deployment then goes with the API.
             if refused.code not in ("BadRequestException", "NotFoundException"):
@@ -337,7 +337,7 @@ class StageType:
         return physical
 
     async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
-        await forget(site, _SERVICE, "DeleteStage", restApiId=properties["RestApiId"], stageName=physical.id)
+        await gone(site, _SERVICE, "DeleteStage", restApiId=properties["RestApiId"], stageName=physical.id)
 
 
 class GatewayResponseType:
@@ -358,7 +358,7 @@ class GatewayResponseType:
 
     async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
         where = taken(properties, frozenset({"RestApiId", "ResponseType"}))
-        await forget(site, _SERVICE, "DeleteGatewayResponse", **where)
+        await gone(site, _SERVICE, "DeleteGatewayResponse", **where)
 
 
 class NothingType:
@@ -409,7 +409,7 @@ class UsagePlanType:
         return physical
 
     async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
-        await forget(site, _SERVICE, "DeleteUsagePlan", usagePlanId=physical.id)
+        await gone(site, _SERVICE, "DeleteUsagePlan", usagePlanId=physical.id)
 
 
 def _stages(properties: Properties) -> list[dict[str, str]]:
@@ -434,7 +434,7 @@ class UsagePlanKeyType:
 
     async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
         where = {"usagePlanId": properties["UsagePlanId"], "keyId": properties["KeyId"]}
-        await forget(site, _SERVICE, "DeleteUsagePlanKey", **where)
+        await gone(site, _SERVICE, "DeleteUsagePlanKey", **where)
 
 
 class AuthorizerType(PartType):

@@ -11,6 +11,7 @@ import msgspec
 
 from dayfly.api import Refused
 from dayfly.app.resources import Physical, Properties, Replace, Site
+from dayfly.app.resources.absent import gone
 from dayfly.errors import NOT_JSON
 
 _SERVICE = "apigatewayv2"
@@ -41,15 +42,6 @@ def typed(value: Any, name: str = "") -> Any:
         if name in _YES_NO and value.lower() in ("true", "false"):
             return value.lower() == "true"
     return value
-
-
-async def forget(site: Site, service: str, operation: str, **params: Any) -> None:
-    """A deletion that is content with there being nothing to delete."""
-    try:
-        await site.do(service, operation, **params)
-    except Refused as refused:
-        if refused.code != "NotFoundException":
-            raise
 
 
 class ApiType:
@@ -108,7 +100,7 @@ class ApiType:
         return self._physical(await site.do(_SERVICE, "UpdateApi", ApiId=physical.id, **given))
 
     async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
-        await forget(site, _SERVICE, "DeleteApi", ApiId=physical.id)
+        await gone(site, _SERVICE, "DeleteApi", ApiId=physical.id)
 
 
 def _document(body: Any) -> dict[str, Any]:
@@ -161,7 +153,7 @@ class PartType:
 
     async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
         parents = {name: properties[name] for name in self._parents}
-        await forget(site, _SERVICE, f"Delete{self._noun}", **parents, **{self._identifier: physical.id})
+        await gone(site, _SERVICE, f"Delete{self._noun}", **parents, **{self._identifier: physical.id})
 
 
 class DeploymentType(PartType):
@@ -207,7 +199,7 @@ class DomainNameType:
         return physical
 
     async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
-        await forget(site, _SERVICE, "DeleteDomainName", DomainName=physical.id)
+        await gone(site, _SERVICE, "DeleteDomainName", DomainName=physical.id)
 
 
 class ApiMappingType(PartType):

@@ -9,7 +9,8 @@ from typing import Any
 
 from dayfly.api import Refused
 from dayfly.app.resources import Physical, Properties, Replace, ResourceType, Site
-from dayfly.app.resources.sqs import is_missing, is_true
+from dayfly.app.resources.absent import is_missing
+from dayfly.app.resources.properties import truth
 
 _SETTINGS: dict[str, Any] = {
     "BatchSize": 10,
@@ -89,7 +90,7 @@ class EventSourceMapping:
 
 def _value(name: str, value: Any) -> Any:
     if name in ("Enabled", "BisectBatchOnFunctionError"):
-        return is_true(value)
+        return truth(value)
     if name in _NUMBERS:
         return int(value)
     if name == "ScalingConfig" and "MaximumConcurrency" in value:

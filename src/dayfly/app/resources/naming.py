@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 
@@ -19,3 +20,10 @@ def generated_name(site: Site, logical_id: str, properties: Properties, *, longe
     digest = hashlib.sha256(seed.encode()).digest()
     tail = "".join(_ALPHABET[byte % 32] for byte in digest[:13])
     return f"{site.stack}-{logical_id}"[: longest - 14] + f"-{tail}"
+
+
+def lasting_name(site: Site, logical_id: str, longest: int, suffix: str = "") -> str:
+    """A name of the same form that stays while the resource is in its stack, whatever its properties are."""
+    digest = hashlib.sha256(f"{site.stack_id}/{logical_id}".encode()).digest()
+    tail = "-" + base64.b32encode(digest).decode()[:12] + suffix
+    return f"{site.stack}-{logical_id}"[: longest - len(tail)] + tail

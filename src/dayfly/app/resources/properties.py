@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dayfly.app.resources import Properties
@@ -26,3 +28,36 @@ def numbers(value: Any) -> Any:
 
 def truth(value: Any) -> bool:
     return value is True or str(value).lower() == "true"
+
+
+def text_of(value: Any) -> str:
+    """A property as an attribute: JSON for documents, `true`/`false` for booleans."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def attributes_of(properties: Properties, names: Iterable[str]) -> dict[str, str]:
+    """Of those that are given."""
+    return {name: text_of(properties[name]) for name in names if properties.get(name) is not None}
+
+
+def attribute_changes(before: Properties, after: Properties, defaults: Mapping[str, str]) -> dict[str, str]:
+    """What to set of the attributes that have these defaults."""
+    return {
+        name: default if after.get(name) is None else text_of(after[name])
+        for name, default in defaults.items()
+        if before.get(name) != after.get(name)
+    }
+
+
+def tags_of(properties: Properties) -> dict[str, str]:
+    return {tag["Key"]: text_of(tag["Value"]) for tag in properties.get("Tags") or ()}
+
+
+def tag_changes(before: Properties, after: Properties) -> tuple[list[str], dict[str, str]]:
+    """The keys to take away, and the tags to put."""
+    old, new = tags_of(before), tags_of(after)
+    return sorted(old.keys() - new.keys()), new if new != old else {}

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from dayfly.api import Refused
 from dayfly.app.resources import Physical, Properties, Replace, ResourceType, Site
+from dayfly.app.resources.absent import gone
 
 
 def _named(site: Site, logical_id: str) -> str:
@@ -47,7 +47,7 @@ class EmailIdentity:
         return physical
 
     async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
-        await _quietly(site, "sesv2", "DeleteEmailIdentity", EmailIdentity=physical.id)
+        await gone(site, "sesv2", "DeleteEmailIdentity", EmailIdentity=physical.id)
 
 
 class Template:
@@ -101,7 +101,7 @@ class ConfigurationSet:
         return physical
 
     async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
-        await _quietly(site, "sesv2", "DeleteConfigurationSet", ConfigurationSetName=physical.id)
+        await gone(site, "sesv2", "DeleteConfigurationSet", ConfigurationSetName=physical.id)
 
 
 class EventDestination:
@@ -131,7 +131,7 @@ class EventDestination:
 
     async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
         owner, _, name = physical.id.partition("|")
-        await _quietly(
+        await gone(
             site,
             "sesv2",
             "DeleteConfigurationSetEventDestination",
@@ -158,15 +158,6 @@ def _destination(given: Properties) -> Properties:
             "DeliveryStreamArn": firehose["DeliveryStreamARN"],
         }
     return made
-
-
-async def _quietly(site: Site, service: str, operation: str, **params: Any) -> None:
-    """Delete what may be gone already, which for a stack is as good."""
-    try:
-        await site.do(service, operation, **params)
-    except Refused as refused:
-        if refused.code != "NotFoundException":
-            raise
 
 
 TYPES: dict[str, ResourceType] = {

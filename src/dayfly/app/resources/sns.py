@@ -5,20 +5,28 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/AWS_SNS.html
 
 from __future__ import annotations
 
-from dayfly.api import Refused
 from dayfly.app.resources import Physical, Properties, Replace, ResourceType, Site
-from dayfly.app.resources.sqs import generated_name, is_missing, is_true, tags_of, text_of
+from dayfly.app.resources.naming import lasting_name
+from dayfly.app.resources.policies import ResourcePolicy
+from dayfly.app.resources.properties import attribute_changes, attributes_of, changed, tag_changes, tags_of, truth
 
-_ATTRIBUTES = (
-    "DisplayName",
-    "ContentBasedDeduplication",
-    "KmsMasterKeyId",
-    "SignatureVersion",
-    "TracingConfig",
-    "FifoThroughputScope",
-    "ArchivePolicy",
-)
-_SUBSCRIPTION = ("FilterPolicy", "FilterPolicyScope", "RawMessageDelivery", "RedrivePolicy", "DeliveryPolicy")
+_ATTRIBUTES = {
+    "DisplayName": "",
+    "ContentBasedDeduplication": "false",
+    "KmsMasterKeyId": "",
+    "SignatureVersion": "",
+    "TracingConfig": "",
+    "FifoThroughputScope": "",
+    "ArchivePolicy": "",
+}
+"""What an attribute is set to when a template gives it no more."""
+_SUBSCRIPTION = {
+    "FilterPolicy": "",
+    "FilterPolicyScope": "",
+    "RawMessageDelivery": "false",
+    "RedrivePolicy": "",
+    "DeliveryPolicy": "",
+}
 
 
 class Topic:
@@ -26,12 +34,12 @@ class Topic:
     known: frozenset[str] = frozenset({"TopicName", "FifoTopic", "Subscription", "Tags", *_ATTRIBUTES})
 
     async def create(self, site: Site, logical_id: str, properties: Properties) -> Physical:
-        fifo = is_true(properties.get("FifoTopic"))
-        name = properties.get("TopicName") or generated_name(site, logical_id, 256, ".fifo" if fifo else "")
-        attributes = {key: text_of(properties[key]) for key in _ATTRIBUTES if properties.get(key) is not None}
+        fifo = truth(properties.get("FifoTopic"))
+        name = properties.get("TopicName") or lasting_name(site, logical_id, 256, ".fifo" if fifo else "")
+        attributes = attributes_of(properties, _ATTRIBUTES)
         if fifo:
             attributes["FifoTopic"] = "true"
-        tags = [{"Key": key, "Value": value} for key, value in tags_of(properties).items()]
+        tags = _listed(tags_of(properties))
         made = await site.do("sns", "CreateTopic", Name=name, Attributes=attributes, Tags=tags)
         arn = made["TopicArn"]
         for protocol, endpoint in _inline(properties):
@@ -42,14 +50,11 @@ class Topic:
         self, site: Site, physical: Physical, before: Properties, after: Properties, logical_id: str
     ) -> Physical:
         renamed = before.get("TopicName") != after.get("TopicName")
-        if renamed or is_true(before.get("FifoTopic")) is not is_true(after.get("FifoTopic")):
+        if renamed or truth(before.get("FifoTopic")) is not truth(after.get("FifoTopic")):
             raise Replace
         arn = physical.id
-        for key in _ATTRIBUTES:
-            if before.get(key) != after.get(key):
-                default = "false" if key == "ContentBasedDeduplication" else ""
-                value = default if after.get(key) is None else text_of(after[key])
-                await site.do("sns", "SetTopicAttributes", TopicArn=arn, AttributeName=key, AttributeValue=value)
+        for name, value in attribute_changes(before, after, _ATTRIBUTES).items():
+            await site.do("sns", "SetTopicAttributes", TopicArn=arn, AttributeName=name, AttributeValue=value)
         await self._update_tags(site, arn, before, after)
         for protocol, endpoint in [one for one in _inline(after) if one not in _inline(before)]:
             await site.do("sns", "Subscribe", TopicArn=arn, Protocol=protocol, Endpoint=endpoint)
@@ -57,12 +62,11 @@ class Topic:
         return physical
 
     async def _update_tags(self, site: Site, arn: str, before: Properties, after: Properties) -> None:
-        gone = sorted(tags_of(before).keys() - tags_of(after).keys())
-        if gone:
-            await site.do("sns", "UntagResource", ResourceArn=arn, TagKeys=gone)
-        if tags_of(after) != tags_of(before):
-            tags = [{"Key": key, "Value": value} for key, value in tags_of(after).items()]
-            await site.do("sns", "TagResource", ResourceArn=arn, Tags=tags)
+        removed, put = tag_changes(before, after)
+        if removed:
+            await site.do("sns", "UntagResource", ResourceArn=arn, TagKeys=removed)
+        if put:
+            await site.do("sns", "TagResource", ResourceArn=arn, Tags=_listed(put))
 
     async def _end_subscriptions(self, site: Site, arn: str, gone: list[tuple[str, str]]) -> None:
         if not gone:
@@ -76,6 +80,10 @@ class Topic:
         await site.do("sns", "DeleteTopic", TopicArn=physical.id)
 
 
+def _listed(tags: dict[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
 def _inline(properties: Properties) -> list[tuple[str, str]]:
     return [(one["Protocol"], one["Endpoint"]) for one in properties.get("Subscription") or ()]
 
@@ -85,7 +93,7 @@ class Subscription:
     known: frozenset[str] = frozenset({"TopicArn", "Protocol", "Endpoint", *_SUBSCRIPTION})
 
     async def create(self, site: Site, logical_id: str, properties: Properties) -> Physical:
-        attributes = {key: text_of(properties[key]) for key in _SUBSCRIPTION if properties.get(key) is not None}
+        attributes = attributes_of(properties, _SUBSCRIPTION)
         made = await site.do(
             "sns",
             "Subscribe",
@@ -101,56 +109,25 @@ class Subscription:
     async def update(
         self, site: Site, physical: Physical, before: Properties, after: Properties, logical_id: str
     ) -> Physical:
-        if any(before.get(key) != after.get(key) for key in ("TopicArn", "Protocol", "Endpoint")):
+        if changed(before, after, "TopicArn", "Protocol", "Endpoint"):
             raise Replace
-        for key in _SUBSCRIPTION:
-            if before.get(key) != after.get(key):
-                default = "false" if key == "RawMessageDelivery" else ""
-                await site.do(
-                    "sns",
-                    "SetSubscriptionAttributes",
-                    SubscriptionArn=physical.id,
-                    AttributeName=key,
-                    AttributeValue=default if after.get(key) is None else text_of(after[key]),
-                )
+        arn = physical.id
+        for name, value in attribute_changes(before, after, _SUBSCRIPTION).items():
+            await site.do(
+                "sns", "SetSubscriptionAttributes", SubscriptionArn=arn, AttributeName=name, AttributeValue=value
+            )
         return physical
 
     async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
         await site.do("sns", "Unsubscribe", SubscriptionArn=physical.id)
 
 
-class TopicPolicy:
-    ignored: frozenset[str] = frozenset()
-    known: frozenset[str] = frozenset({"Topics", "PolicyDocument"})
-
-    async def create(self, site: Site, logical_id: str, properties: Properties) -> Physical:
-        await _set_policy(site, properties["Topics"], text_of(properties["PolicyDocument"]))
-        name = generated_name(site, logical_id, 128)
-        return Physical(id=name, attributes={"Id": name})
-
-    async def update(
-        self, site: Site, physical: Physical, before: Properties, after: Properties, logical_id: str
-    ) -> Physical:
-        await _set_policy(site, [arn for arn in before["Topics"] if arn not in after["Topics"]], "")
-        await _set_policy(site, after["Topics"], text_of(after["PolicyDocument"]))
-        return physical
-
-    async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
-        await _set_policy(site, properties["Topics"], "")
-
-
-async def _set_policy(site: Site, topics: list[str], policy: str) -> None:
-    for arn in topics:
-        try:
-            await site.do("sns", "SetTopicAttributes", TopicArn=arn, AttributeName="Policy", AttributeValue=policy)
-        except Refused as refused:
-            # A policy that is taken away after its topic has nothing left to do.
-            if policy or not is_missing(refused):
-                raise
+async def _put_policy(site: Site, arn: str, policy: str) -> None:
+    await site.do("sns", "SetTopicAttributes", TopicArn=arn, AttributeName="Policy", AttributeValue=policy)
 
 
 TYPES: dict[str, ResourceType] = {
     "AWS::SNS::Topic": Topic(),
     "AWS::SNS::Subscription": Subscription(),
-    "AWS::SNS::TopicPolicy": TopicPolicy(),
+    "AWS::SNS::TopicPolicy": ResourcePolicy("Topics", _put_policy),
 }

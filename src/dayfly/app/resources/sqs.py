@@ -5,13 +5,11 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/AWS_SQS.html
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-from typing import Any
-
-from dayfly.api import Refused
 from dayfly.app.resources import Physical, Properties, Replace, ResourceType, Site
+from dayfly.app.resources.absent import gone
+from dayfly.app.resources.naming import lasting_name
+from dayfly.app.resources.policies import ResourcePolicy
+from dayfly.app.resources.properties import attribute_changes, attributes_of, tag_changes, tags_of, truth
 
 _DEFAULTS = {
     "DelaySeconds": "0",
@@ -30,38 +28,14 @@ _DEFAULTS = {
 }
 
 
-def generated_name(site: Site, logical_id: str, longest: int, suffix: str = "") -> str:
-    """`{stack}-{logicalId}-{RANDOM}` as CloudFormation names what has no name; the same for the same stack."""
-    digest = hashlib.sha256(f"{site.stack_id}/{logical_id}".encode()).digest()
-    tail = "-" + base64.b32encode(digest).decode()[:12] + suffix
-    return f"{site.stack}-{logical_id}"[: longest - len(tail)] + tail
-
-
-def text_of(value: Any) -> str:
-    """A property as an attribute: JSON for documents, `true`/`false` for booleans."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def tags_of(properties: Properties) -> dict[str, str]:
-    return {tag["Key"]: text_of(tag["Value"]) for tag in properties.get("Tags") or ()}
-
-
-def is_true(value: Any) -> bool:
-    return value in (True, "true", "True")
-
-
 class Queue:
     ignored: frozenset[str] = frozenset()
     known: frozenset[str] = frozenset({"QueueName", "FifoQueue", "Tags", *_DEFAULTS})
 
     async def create(self, site: Site, logical_id: str, properties: Properties) -> Physical:
-        fifo = is_true(properties.get("FifoQueue"))
-        name = properties.get("QueueName") or generated_name(site, logical_id, 80, ".fifo" if fifo else "")
-        attributes = {key: text_of(properties[key]) for key in _DEFAULTS if properties.get(key) is not None}
+        fifo = truth(properties.get("FifoQueue"))
+        name = properties.get("QueueName") or lasting_name(site, logical_id, 80, ".fifo" if fifo else "")
+        attributes = attributes_of(properties, _DEFAULTS)
         if fifo:
             attributes["FifoQueue"] = "true"
         made = await site.do("sqs", "CreateQueue", QueueName=name, Attributes=attributes, tags=tags_of(properties))
@@ -71,90 +45,32 @@ class Queue:
         self, site: Site, physical: Physical, before: Properties, after: Properties, logical_id: str
     ) -> Physical:
         renamed = before.get("QueueName") != after.get("QueueName")
-        if renamed or is_true(before.get("FifoQueue")) is not is_true(after.get("FifoQueue")):
+        if renamed or truth(before.get("FifoQueue")) is not truth(after.get("FifoQueue")):
             raise Replace
-        changed = {
-            key: _DEFAULTS[key] if after.get(key) is None else text_of(after[key])
-            for key in _DEFAULTS
-            if before.get(key) != after.get(key)
-        }
-        if changed:
-            await site.do("sqs", "SetQueueAttributes", QueueUrl=physical.id, Attributes=changed)
-        gone = sorted(tags_of(before).keys() - tags_of(after).keys())
-        if gone:
-            await site.do("sqs", "UntagQueue", QueueUrl=physical.id, TagKeys=gone)
-        if tags_of(after) != tags_of(before):
-            await site.do("sqs", "TagQueue", QueueUrl=physical.id, Tags=tags_of(after))
+        attributes = attribute_changes(before, after, _DEFAULTS)
+        if attributes:
+            await site.do("sqs", "SetQueueAttributes", QueueUrl=physical.id, Attributes=attributes)
+        removed, put = tag_changes(before, after)
+        if removed:
+            await site.do("sqs", "UntagQueue", QueueUrl=physical.id, TagKeys=removed)
+        if put:
+            await site.do("sqs", "TagQueue", QueueUrl=physical.id, Tags=put)
         return physical
 
     async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
-        try:
-            await site.do("sqs", "DeleteQueue", QueueUrl=physical.id)
-        except Refused as refused:
-            if not is_missing(refused):
-                raise
-
-
-def is_missing(refused: Refused) -> bool:
-    """Whether a call was refused because what it is about is not there."""
-    return any(word in refused.code for word in ("NotFound", "DoesNotExist", "NonExistent"))
+        await gone(site, "sqs", "DeleteQueue", QueueUrl=physical.id)
 
 
 def _physical(site: Site, url: str, name: str) -> Physical:
     return Physical(id=url, attributes={"Arn": site.scope.arn("sqs", name), "QueueName": name, "QueueUrl": url})
 
 
-class QueuePolicy:
-    ignored: frozenset[str] = frozenset()
-    known: frozenset[str] = frozenset({"Queues", "PolicyDocument"})
-
-    async def create(self, site: Site, logical_id: str, properties: Properties) -> Physical:
-        await _set_policy(site, properties["Queues"], text_of(properties["PolicyDocument"]))
-        name = generated_name(site, logical_id, 128)
-        return Physical(id=name, attributes={"Id": name})
-
-    async def update(
-        self, site: Site, physical: Physical, before: Properties, after: Properties, logical_id: str
-    ) -> Physical:
-        await _set_policy(site, [url for url in before["Queues"] if url not in after["Queues"]], "")
-        await _set_policy(site, after["Queues"], text_of(after["PolicyDocument"]))
-        return physical
-
-    async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
-        await _set_policy(site, properties["Queues"], "")
-
-
-async def _set_policy(site: Site, urls: list[str], policy: str) -> None:
-    for url in urls:
-        try:
-            await site.do("sqs", "SetQueueAttributes", QueueUrl=url, Attributes={"Policy": policy})
-        except Refused as refused:
-            # A policy that is taken away after its queue has nothing left to do.
-            if policy or not is_missing(refused):
-                raise
-
-
-class QueueInlinePolicy(QueuePolicy):
-    known: frozenset[str] = frozenset({"Queue", "PolicyDocument"})
-
-    async def create(self, site: Site, logical_id: str, properties: Properties) -> Physical:
-        return await super().create(site, logical_id, _listed(properties))
-
-    async def update(
-        self, site: Site, physical: Physical, before: Properties, after: Properties, logical_id: str
-    ) -> Physical:
-        return await super().update(site, physical, _listed(before), _listed(after), logical_id)
-
-    async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
-        await super().delete(site, physical, _listed(properties))
-
-
-def _listed(properties: Properties) -> Properties:
-    return {**properties, "Queues": [properties["Queue"]]}
+async def _put_policy(site: Site, url: str, policy: str) -> None:
+    await site.do("sqs", "SetQueueAttributes", QueueUrl=url, Attributes={"Policy": policy})
 
 
 TYPES: dict[str, ResourceType] = {
     "AWS::SQS::Queue": Queue(),
-    "AWS::SQS::QueuePolicy": QueuePolicy(),
-    "AWS::SQS::QueueInlinePolicy": QueueInlinePolicy(),
+    "AWS::SQS::QueuePolicy": ResourcePolicy("Queues", _put_policy),
+    "AWS::SQS::QueueInlinePolicy": ResourcePolicy("Queue", _put_policy),
 }

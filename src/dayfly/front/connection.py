@@ -4,8 +4,9 @@
     any  -> refused (400, 408, 413, 431: answer, stop parsing, close)        any -> upgrading -> a WebSocket (picows)
 
 Requests are answered one at a time; those that arrive meanwhile wait in `_waiting`, and reading pauses when too many
-do. Each answer is one task; losing the client cancels it (what the domain has committed stays committed). There are no
-timers here: `deadline` is looked at by the listener's sweep.
+do. One task answers all requests of a connection (a task for each would cost more than parsing it); losing the client
+cancels it (what the domain has committed stays committed). There are no timers here: `deadline` is looked at by the
+listener's sweep.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class Connection(asyncio.Protocol):
         "_answer",
         "_body",
         "_body_size",
+        "_busy",
         "_continue_due",
         "_discarding",
         "_head_raw",
@@ -70,6 +72,7 @@ class Connection(asyncio.Protocol):
         "_upgrade",
         "_url",
         "_waiting",
+        "_wanted",
         "deadline",
     )
 
@@ -98,17 +101,21 @@ class Connection(asyncio.Protocol):
         self._refusal: tuple[int, str] | None = None
         self._reading_paused = False
         self._task: asyncio.Task[None] | None = None
+        self._busy = False
+        """A request is being answered."""
+        self._wanted: asyncio.Future[tuple[Request, bool] | None] | None = None
+        """What the task waits for between requests; None in it ends the task."""
         self._waiting: deque[tuple[Request, bool]] = deque()
         self._unsent: asyncio.Future[None] | None = None
         self.deadline = FOREVER
 
     def __repr__(self) -> str:
-        state = "answering" if self._task else "body" if self._in_body else "head" if self._in_head else "idle"
+        state = "answering" if self._busy else "body" if self._in_body else "head" if self._in_head else "idle"
         return f"<Connection from {self._peer} {state}>"
 
     @property
     def idle(self) -> bool:
-        return self._task is None and not self._waiting
+        return not self._busy and not self._waiting
 
     # -- asyncio.Protocol ------------------------------------------------------------------------------------------
 
@@ -231,7 +238,7 @@ class Connection(asyncio.Protocol):
         request.version = parser.get_http_version()
         if upgrade:
             self._waiting.append((request, keep_alive))  # `_after_upgrade_request` decides what becomes of it
-        elif self._task is None:
+        elif not self._busy:
             self._start(request, keep_alive)
         else:
             self._waiting.append((request, keep_alive))
@@ -242,42 +249,52 @@ class Connection(asyncio.Protocol):
     # -- answering ---------------------------------------------------------------------------------------------------
 
     def _start(self, request: Request, keep_alive: bool) -> None:
-        self._task = self._loop.create_task(self._run(request, keep_alive))
+        self._busy = True
+        if self._wanted is None:
+            self._task = self._loop.create_task(self._serve(request, keep_alive))
+        elif not self._wanted.done():  # else the client is gone
+            self._wanted.set_result((request, keep_alive))
 
-    async def _run(self, request: Request, keep_alive: bool) -> None:
-        """Answer one request, then start the next."""
+    async def _serve(self, request: Request, keep_alive: bool) -> None:
+        """Answer this request and those that follow on the connection."""
         try:
-            response = await self._answer(request)
+            while self._goes_on(await self._exchange(request, keep_alive)):
+                if self._waiting:
+                    request, keep_alive = self._waiting.popleft()
+                    continue
+                self._busy = False
+                self._wanted = self._loop.create_future()
+                wanted = await self._wanted
+                if wanted is None:
+                    return
+                request, keep_alive = wanted
         except asyncio.CancelledError:
-            self._task = None
             self._transport.abort()
             raise
+        self._busy = False
+
+    async def _exchange(self, request: Request, keep_alive: bool) -> bool:
+        """Answer one request. Returns whether the connection may take another."""
+        try:
+            response = await self._answer(request)
         except Exception as error:  # noqa: BLE001 - the listener must survive whatever answering does
             _report("answering failed", request, error)
             response = _internal_error()
         keep_alive = keep_alive and self._keep_alive and not self._listener.stopping
         try:
             body = response.body
-            if isinstance(body, bytes):
-                self._write(request, response, body, keep_alive)
-                if self._unsent is not None:
-                    await asyncio.shield(self._unsent)
-            else:
-                keep_alive = await self._stream(request, response, keep_alive)
-        except asyncio.CancelledError:
-            self._task = None
-            self._transport.abort()
-            raise
+            if not isinstance(body, bytes):
+                return await self._stream(request, response, keep_alive)
+            self._write(request, response, body, keep_alive)
+            if self._unsent is not None:
+                await asyncio.shield(self._unsent)
         except ConnectionResetError:
-            keep_alive = False
+            return False
         except Exception as error:  # noqa: BLE001 - a broken stream ends this connection alone
             # The head is out: all that is left to tell the client is an end it can see is wrong.
             _report("the answer broke off", request, error)
-            self._task = None
             self._transport.abort()
-            return
-        self._task = None
-        self._next(keep_alive)
+        return keep_alive
 
     def _write(self, request: Request, response: Response, body: bytes, keep_alive: bool) -> None:
         status = response.status
@@ -325,26 +342,27 @@ class Connection(asyncio.Protocol):
                 await close()
         return keep_alive
 
-    def _next(self, keep_alive: bool) -> None:
+    def _goes_on(self, keep_alive: bool) -> bool:
+        """After an answer: close, or make ready for the next request."""
         transport = self._transport
         if transport.is_closing():
-            return
+            return False
         if not keep_alive:
             self._waiting.clear()
             if self._refusal is None:
                 transport.close()
             else:
                 self._linger()  # more came behind a request that was the last one
-            return
-        if self._waiting:
-            self._start(*self._waiting.popleft())
-        elif self._refusal is not None:
-            self._send_refusal()
-        elif not self._in_head and not self._in_body:
-            self.deadline = self._listener.now + self._limits.idle_s
+            return False
+        if not self._waiting:
+            if self._refusal is not None:
+                self._send_refusal()
+            elif not self._in_head and not self._in_body:
+                self.deadline = self._listener.now + self._limits.idle_s
         if self._reading_paused and len(self._waiting) <= self._limits.pipelined // 2:
             self._reading_paused = False
             transport.resume_reading()
+        return True
 
     # -- refusing ----------------------------------------------------------------------------------------------------
 
@@ -410,7 +428,7 @@ class Connection(asyncio.Protocol):
         if self._upgrade is None or not websocket_wanted(request):
             # HTTP/2 and whatever else is offered: the answer is an ordinary one (RFC 9110, section 7.8).
             self._parser = httptools.HttpRequestParser(self)
-            if self._task is None:
+            if not self._busy:
                 self._start(request, keep_alive)
             else:
                 self._waiting.append((request, keep_alive))
@@ -420,7 +438,10 @@ class Connection(asyncio.Protocol):
         if not self.idle:
             self._refuse(400, "A WebSocket can only be opened when earlier requests are answered.")
             return
+        if self._wanted is not None and not self._wanted.done():
+            self._wanted.set_result(None)
         self._transport.pause_reading()
+        self._busy = True
         self._task = self._loop.create_task(self._run_upgrade(request, rest))
 
     async def _run_upgrade(self, request: Request, rest: bytes) -> None:
@@ -428,13 +449,13 @@ class Connection(asyncio.Protocol):
         try:
             verdict = await self._upgrade(request)
         except asyncio.CancelledError:
-            self._task = None
             self._transport.abort()
             raise
         except Exception as error:  # noqa: BLE001 - the listener must survive whatever answering does
             _report("opening a WebSocket failed", request, error)
             verdict = _internal_error()
-        self._task = None
+        self._task = None  # the connection's end does not cancel what follows
+        self._busy = False
         if isinstance(verdict, Response):
             body = verdict.body if isinstance(verdict.body, bytes) else b""
             self._write(request, verdict, body, keep_alive=False)

@@ -13,6 +13,9 @@ _FRAMING = frozenset({"content-length", "transfer-encoding", "connection", "keep
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _BODILESS = frozenset({204, 304})
+_MOST_NAMES = 1000
+_starts: dict[str, str] = {}
+"""What a header's line starts with, by its name; '' where it is framing. Most answers have the same few names."""
 _date_second = 0
 _date_line = ""
 
@@ -28,6 +31,13 @@ def _date() -> str:
     return _date_line
 
 
+def _start_of(name: str) -> str:
+    if len(_starts) >= _MOST_NAMES:
+        _starts.clear()
+    start = _starts[name] = "" if name.lower() in _FRAMING else f"{name}: "
+    return start
+
+
 def bodiless(status: int) -> bool:
     return status in _BODILESS or status < 200
 
@@ -40,12 +50,13 @@ def write_head(status: int, headers: Headers, *, length: int | None, chunked: bo
     lines = [_STATUS_LINES.get(status) or f"HTTP/1.1 {status} Status\r\n"]
     dated = False
     for name, value in headers:
-        lower = name.lower()
-        if lower in _FRAMING:
-            continue
-        if lower == "date":
-            dated = True
-        lines.append(f"{name}: {value}\r\n")
+        start = _starts.get(name)
+        if start is None:
+            start = _start_of(name)
+        if start:
+            lines.append(f"{start}{value}\r\n")
+            if len(start) == 6 and start.lower() == "date: ":
+                dated = True
     if not dated:
         lines.append(_date())
     if chunked:

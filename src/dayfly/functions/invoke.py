@@ -127,7 +127,12 @@ class Invocations:
             streaming=on_chunk is not None,
         )
         try:
-            finished = await self._run(target, event, on_chunk)
+            if target.reserved is None:
+                finished = await self._invoker.invoke(target.spec, event, on_chunk)
+            else:
+                finished = await self._reserved(target, target.reserved, event, on_chunk)
+        except Throttled as throttled:
+            raise TooManyRequests from throttled
         except CancelledError:
             # Whoever asked is gone; the function runs on, and is metered all the same.
             self._invoker.orphaned(
@@ -148,18 +153,12 @@ class Invocations:
             log=finished.log,
         )
 
-    async def _run(self, target: Target, event: Invoke, on_chunk: OnChunk | None) -> Finished:
-        spec = target.spec
+    async def _reserved(self, target: Target, most: int, event: Invoke, on_chunk: OnChunk | None) -> Finished:
+        self._in_flight.enter(target.spec.arn, most)
         try:
-            if target.reserved is None:
-                return await self._invoker.invoke(spec, event, on_chunk)
-            self._in_flight.enter(spec.arn, target.reserved)
-            try:
-                return await self._invoker.invoke(spec, event, on_chunk)
-            finally:
-                self._in_flight.leave(spec.arn)
-        except Throttled as throttled:
-            raise TooManyRequests from throttled
+            return await self._invoker.invoke(target.spec, event, on_chunk)
+        finally:
+            self._in_flight.leave(target.spec.arn)
 
     def resolve(self, scope: Scope, name: str, qualifier: str | None = None) -> Target:
         """What this name stands for now; of an alias with two versions, one by its weight. Raises FunctionNotFound."""

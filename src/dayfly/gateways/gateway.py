@@ -145,9 +145,9 @@ class Gateways:
         found, path = _stage_of(api, stage, path)
         if found is None:
             return _nothing_here(api.kind, self.ids.uuid())
-        moment = Moment(api, found, request, path or "/", self.ids.uuid(), self.clock.now_ms())
         plan = self.plan_of(api, found)
-        self.count_request(api)
+        moment = Moment(api, found, plan.scope, request, path or "/", self.ids.uuid(), self.clock.now_ms())
+        self.count(plan)
         try:
             reply = await self._answer(plan, moment)
         except Unsupported as error:
@@ -174,11 +174,12 @@ class Gateways:
             return message(403, "Missing Authentication Token", error_type="MissingAuthenticationTokenException")
         step, moment.parameters = match
         moment.route_key = step.key
-        refusal = self._without_key(step, moment) or await self.authorizers.check(step, moment)
-        if refusal is None and step.check is not None:
-            refusal = validation_refusal(step.check, moment)
-        if refusal is not None:
-            return refusal
+        if step.guarded:
+            refusal = self._without_key(step, moment) or await self.authorizers.check(step, moment)
+            if refusal is None and step.check is not None:
+                refusal = validation_refusal(step.check, moment)
+            if refusal is not None:
+                return refusal
         return await self.integrations.run(step, moment)
 
     def _without_key(self, step: Step, moment: Moment) -> Reply | None:
@@ -207,9 +208,10 @@ class Gateways:
         found = api.stages.get(stage) if api is not None and api.kind == "websocket" else None
         if api is None or found is None:
             return message(403, "Forbidden", error_type="ForbiddenException")
-        self.count_request(api)
+        plan = self.plan_of(api, found)
+        self.count(plan)
         try:
-            return await self.sockets.upgrade(request, api, found, self.plan_of(api, found))
+            return await self.sockets.upgrade(request, api, found, plan)
         except Unsupported as error:
             return Reply(501, [JSON], msgspec.json.encode({"message": error.message}))
 
@@ -217,9 +219,10 @@ class Gateways:
         """One request to a function URL."""
         return await self._urls.answer(request, url_id)
 
-    def count_request(self, api: Api) -> None:
+    def count(self, plan: Plan) -> None:
+        """Meter one request or message."""
         if self._count is not None:
-            self._count(api.scope, "api", api.name or api.id, "requests")
+            self._count(plan.scope, "api", plan.name, "requests")
 
     # -- background ----------------------------------------------------------------------------------------------------
 

@@ -68,9 +68,9 @@ class Integrations:
         if len(moment.request.body) > MAX_BYTES:
             rest = moment.api.kind == "rest"
             return message(413, "HTTP content length exceeded 10485760 bytes." if rest else "Request Entity Too Large")
+        if target.kind == "function":
+            return await self._function(step, target, moment)
         match target.kind:
-            case "function":
-                return await self._function(step, target, moment)
             case "http":
                 return await self._http(target, moment)
             case "mapped":
@@ -99,7 +99,7 @@ class Integrations:
 
         timer = loop.call_later(target.timeout_ms / 1000, give_up)
         try:
-            return await self._functions.invoke(moment.api.scope, target.arn, event, source="apigateway")
+            return await self._functions.invoke(moment.scope, target.arn, event, source="apigateway")
         except asyncio.CancelledError:
             if over and not task.uncancel():
                 raise TimeoutError from None
@@ -161,7 +161,7 @@ class Integrations:
             for name, expression in target.parameters.items()
             if (value := evaluate(expression, moment)) is not None and name != "Region"
         }
-        caller = Caller(scope=moment.api.scope, request_id=moment.request_id, source_ip=moment.request.peer)
+        caller = Caller(scope=moment.scope, request_id=moment.request_id, source_ip=moment.request.peer)
         try:
             async with asyncio.timeout(target.timeout_ms / 1000):
                 result = await self._call(caller, service, operation, _typed(service, params))

@@ -132,7 +132,7 @@ class Mapped:
             return Answer("", [], b"")
         try:
             running = asyncio.ensure_future(
-                self._functions.invoke(moment.api.scope, target.arn, payload, source="apigateway")
+                self._functions.invoke(moment.scope, target.arn, payload, source="apigateway")
             )
             outcome = await asyncio.shield(running)
         except TooManyRequests:
@@ -336,7 +336,7 @@ def _error_message(payload: bytes) -> str:
 
 
 def _caller(moment: Moment) -> Caller:
-    return Caller(scope=moment.api.scope, request_id=moment.request_id, source_ip=moment.request.peer)
+    return Caller(scope=moment.scope, request_id=moment.request_id, source_ip=moment.request.peer)
 
 
 def _type_of(answer: Answer) -> str:

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from dayfly.gateways.traffic import Incoming
+from dayfly.identity import Scope
 
 if TYPE_CHECKING:
     from dayfly.gateways.model import Api, Stage
@@ -26,11 +27,25 @@ def clf_time(now_ms: int) -> str:
 class Moment:
     """A request at an API's stage. `path` is without the stage, still percent-encoded."""
 
-    __slots__ = ("api", "authorizer", "now_ms", "parameters", "path", "request", "request_id", "route_key", "stage")
+    __slots__ = (
+        "api",
+        "authorizer",
+        "now_ms",
+        "parameters",
+        "path",
+        "request",
+        "request_id",
+        "route_key",
+        "scope",
+        "stage",
+    )
 
-    def __init__(self, api: Api, stage: Stage, request: Incoming, path: str, request_id: str, now_ms: int) -> None:
+    def __init__(
+        self, api: Api, stage: Stage, scope: Scope, request: Incoming, path: str, request_id: str, now_ms: int
+    ) -> None:
         self.api = api
         self.stage = stage
+        self.scope = scope
         self.request = request
         self.path = path
         self.request_id = request_id

@@ -48,21 +48,29 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """What a REST method's validator asks of requests."""
     answers: bool = False
     """A WebSocket route whose integration's result goes back to the client."""
+    guarded: bool = False
+    """Whether anything stands before the integration: a key, an authorizer, a check."""
+
+    def __post_init__(self) -> None:
+        guarded = self.api_key_required or self.authorization not in ("NONE", "") or self.check is not None
+        msgspec.structs.force_setattr(self, "guarded", guarded)
 
 
 class Plan:
     """The compiled stage: `http` for HTTP and REST APIs, `sockets` by route key for WebSocket APIs."""
 
-    __slots__ = ("http", "keys", "sockets")
+    __slots__ = ("http", "keys", "name", "scope", "sockets")
 
-    def __init__(self) -> None:
+    def __init__(self, api: Api) -> None:
+        self.scope = api.scope
+        self.name = api.name or api.id
         self.http: Routes[Step] = Routes()
         self.sockets: dict[str, Step] = {}
         self.keys: list[str] = []
 
 
 def compile_stage(api: Api, stage: Stage) -> Plan:
-    plan = Plan()
+    plan = Plan(api)
     surface = api.surface_of(stage)
     if api.kind == "rest":
         for resource in surface.resources.values():

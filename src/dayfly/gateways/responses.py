@@ -35,11 +35,9 @@ def reply_v2(payload: bytes) -> Reply:
         raise Malformed(f"the function's result is not JSON: {error}") from error
     if not isinstance(result, dict) or "statusCode" not in result:
         return Reply(200, [JSON], b"" if result is None else payload)
-    headers = _single(result.get("headers"))
-    if not any(name.lower() == "content-type" for name, _ in headers):
-        headers.append(("content-type", "application/json"))
-    multiple = _multiple(result.get("multiValueHeaders"))
-    headers.extend(multiple)
+    headers = _single(result.get("headers"), typed=("content-type", "application/json"))
+    if "multiValueHeaders" in result:
+        headers.extend(_multiple(result["multiValueHeaders"]))
     cookies = result.get("cookies")
     if cookies is not None:
         if not isinstance(cookies, list):
@@ -85,12 +83,25 @@ def _named(name: str) -> str:
     return f"x-amzn-remapped-{name}" if name.lower() in _REMAPPED else name
 
 
-def _single(headers: Any) -> Headers:
+def _single(headers: Any, *, typed: tuple[str, str] | None = None) -> Headers:
+    """Headers with one value each; with `typed` where none of them is a content type."""
     if headers is None:
-        return []
+        return [] if typed is None else [typed]
     if not isinstance(headers, dict):
         raise Malformed("headers is not an object")
-    return [(_named(name), text(value)) for name, value in headers.items() if value is not None]
+    found = []
+    for name, value in headers.items():
+        if value is None:
+            continue
+        lower = name.lower()
+        if lower == "content-type":
+            typed = None
+        elif lower in _REMAPPED:
+            name = f"x-amzn-remapped-{name}"  # noqa: PLW2901
+        found.append((name, value if isinstance(value, str) else text(value)))
+    if typed is not None:
+        found.append(typed)
+    return found
 
 
 def _multiple(headers: Any) -> Headers:

@@ -31,6 +31,8 @@ class Routes(Generic[T]):
 
     def __init__(self) -> None:
         self._root: _Node[T] = _Node()
+        self._plain: dict[str, _Node[T]] = {}
+        """Nodes of paths without parameters: nothing is more specific, and most requests are for one of them."""
         self.default: T | None = None
 
     def add(self, method: str, path: str, value: T) -> None:
@@ -48,11 +50,16 @@ class Routes(Generic[T]):
             else:
                 node = node.exact.setdefault(segment, _Node())
         node.methods[method.upper()] = (value, tuple(names))
+        if not names:
+            self._plain["/".join(_segments(path))] = node
 
     def find(self, method: str, path: str) -> tuple[T, dict[str, str]] | None:
         """The value and the decoded path parameters. `$default` is the last resort."""
-        segments = _segments(path)
-        found = self._walk(self._root, method, segments, 0, [])
+        plain = self._plain.get(path.strip("/"))
+        entry = plain and (plain.methods.get(method) or plain.methods.get("ANY"))
+        if entry:
+            return entry[0], {}
+        found = self._walk(self._root, method, _segments(path), 0, [])
         if found is not None:
             (value, names), values = found
             return value, dict(zip(names, values, strict=True))

@@ -197,7 +197,7 @@ class Sockets:
         if step is None:
             self._say(connected, "Forbidden", moment)
             return
-        gateways.count_request(api)
+        gateways.count(gateways.plan_of(api, connected.stage))
         event = self._event(connected, "MESSAGE", moment)
         if isinstance(received, str):
             event["body"] = received
@@ -257,7 +257,7 @@ class Sockets:
 
     def _moment(self, connected: Connected, key: str, now_ms: int) -> Moment:
         request_id = self._gateways.ids.uuid()
-        moment = Moment(connected.api, connected.stage, connected.request, "/", request_id, now_ms)
+        moment = Moment(connected.api, connected.stage, connected.api.scope, connected.request, "/", request_id, now_ms)
         moment.route_key = key
         moment.authorizer = connected.authorizer
         return moment

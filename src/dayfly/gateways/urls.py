@@ -48,7 +48,7 @@ class UrlAnswers:
             return preflight(cors, request, status=200)
         api = Api(id=url_id, kind="http", account=scope.account, region=scope.region, name="", created_s=0)
         path = request.raw_path or "/"
-        moment = Moment(api, _STAGE, request, path, self._ids.uuid(), self._clock.now_ms())
+        moment = Moment(api, _STAGE, api.scope, request, path, self._ids.uuid(), self._clock.now_ms())
         moment.route_key = "$default"
         account = "anonymous"
         if auth == "AWS_IAM":

@@ -258,9 +258,10 @@ class Logs:
             place = scope, group, stream
             if (taken := by_stream.get(place)) is None:
                 taken = by_stream[place] = []
-            for at_ms, text in lines:
-                # Three of them for each invocation: `Event(…)` itself takes twice as long.
-                taken.append(_new(Event, (at_ms, now_ms, text if text.isascii() else _storable(text))))
+            # Three of them for each invocation: `Event(…)` itself takes twice as long.
+            taken += [
+                _new(Event, (at_ms, now_ms, text if text.isascii() else _storable(text))) for at_ms, text in lines
+            ]
         for (scope, group, stream), events in by_stream.items():
             try:
                 held = self._made(scope, group, stream, changes)
@@ -308,9 +309,10 @@ class Logs:
             touched[chunk_key(held.scope, record.group, record.name, number)] = _encoder.encode(held.growing)
             if held.growing_bytes >= CHUNK_BYTES:
                 self._close(held)
-        times = [event.at_ms for event in events]
-        record.first_ms = min(times) if record.first_ms is None else min(record.first_ms, *times)
-        record.last_ms = max(times) if record.last_ms is None else max(record.last_ms, *times)
+        times = [event[0] for event in events]
+        first_ms, last_ms = min(times), max(times)
+        record.first_ms = first_ms if record.first_ms is None else min(record.first_ms, first_ms)
+        record.last_ms = last_ms if record.last_ms is None else max(record.last_ms, last_ms)
         record.ingested_ms = events[-1].ingested_ms
         touched[stream_key(held.scope, record.group, record.name)] = _encoder.encode(record)
         if self._growing_bytes > MOST_GROWING_BYTES:
@@ -324,16 +326,17 @@ class Logs:
             held.growing = []
             held.record.next_chunk += 1
             self._growing.add(held)
-        before = held.growing_bytes
-        while at < len(events) and held.growing_bytes < CHUNK_BYTES:
-            text = events[at].text
-            held.growing.append(events[at])
-            size = len(text) if text.isascii() else len(text.encode(errors="replace"))
-            held.growing_bytes += size + 26  # as AWS counts
-            at += 1
-        held.record.stored_bytes += held.growing_bytes - before
-        self._growing_bytes += held.growing_bytes - before
-        return at
+        size, until = held.growing_bytes, at
+        for _, _, text in itertools.islice(events, at, None):
+            if size >= CHUNK_BYTES:
+                break
+            size += 26 + (len(text) if text.isascii() else len(text.encode(errors="replace")))  # as AWS counts
+            until += 1
+        held.growing += events[at:until]
+        added, held.growing_bytes = size - held.growing_bytes, size
+        held.record.stored_bytes += added
+        self._growing_bytes += added
+        return until
 
     def _close(self, held: Held) -> None:
         self._growing_bytes -= held.growing_bytes

@@ -196,9 +196,11 @@ class Meter:
     def _fold(self) -> None:
         buffer, self._buffer = self._buffer, []
         for scope, invocation in buffer:
-            self._bucket(scope, invocation.at).functions.setdefault(invocation.function, FunctionUsage()).add(
-                invocation
-            )
+            functions = self._bucket(scope, invocation.at).functions
+            usage = functions.get(invocation.function)
+            if usage is None:
+                usage = functions[invocation.function] = FunctionUsage()
+            usage.add(invocation)
             self._remember(scope, invocation)
         if self._counted:
             counted, self._counted = self._counted, {}

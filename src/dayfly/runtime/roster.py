@@ -99,7 +99,7 @@ class Roster(Generic[E, T]):
     @property
     def wanting(self) -> bool:
         """Whether a start is owed that only a limit holds back."""
-        return any(
+        return bool(self._wanting) and any(
             len(self.groups[key].waiting) > self.groups[key].starting for key in self._wanting if key in self.groups
         )
 

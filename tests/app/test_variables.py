@@ -57,6 +57,22 @@ def test_files_are_read_and_addressed(tmp_path: Path) -> None:
     assert resolve(tmp_path, text) == [7, "json", "text", 1]
 
 
+def test_a_file_may_refer_to_what_it_becomes_a_part_of(tmp_path: Path) -> None:
+    (tmp_path / "common.yml").write_text(
+        "stage: ${opt:stage, 'dev'}\nhosts: {dev: d.example.com}\n"
+        "domain: {name: '${self:custom.hosts.${self:custom.stage}}', base: '${self:custom.domain.name}/v1'}\n"
+    )
+    made = resolve(tmp_path, "custom: ${file(common.yml)}", "custom")
+    assert made["domain"] == {"name": "d.example.com", "base": "d.example.com/v1"}
+    assert resolve(tmp_path, "custom: ${file(common.yml)}\nx: '${self:custom.domain}'", "x.base") == "d.example.com/v1"
+
+
+def test_a_file_that_holds_itself_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "common.yml").write_text("inner: {again: '${self:custom}'}\n")
+    with pytest.raises(ApplicationError, match="contains itself"):
+        resolve(tmp_path, "custom: ${file(common.yml)}", "custom")
+
+
 @pytest.mark.node
 def test_javascript_files_are_evaluated(tmp_path: Path) -> None:
     (tmp_path / "a.js").write_text(

@@ -44,27 +44,40 @@ class Resolver:
         """As versions 1 and 2 of the framework: what has no value is left empty and told in `unset`."""
         self.unset: dict[str, Mark | None] = {}
         self.environment: dict[str, str] = dict(options.environment)
+        self._files: dict[tuple[Path, str], Any] = {}
         self._done: dict[int, tuple[Any, Any]] = {}
         self._open: list[tuple[str, int]] = []
 
     def forget(self) -> None:
         """Drop what was resolved so far: the options have changed."""
         self._done.clear()
+        self._files.clear()
 
-    def value(self, path: str, place: Place | None = None) -> Any:
-        """What stands at a dotted path of the document, resolved; MISSING where nothing does."""
+    def read(self, path: Path, address: str, content: Callable[[], Any]) -> Any:
+        """The content of a file, read once: its mappings are told apart by identity, and scripts take their time."""
+        if (path, address) not in self._files:
+            self._files[path, address] = content()
+        return self._files[path, address]
+
+    def value(self, path: str, place: Place | None = None, *, deep: bool = True) -> Any:
+        """What stands at a dotted path of the document, resolved; MISSING where nothing does.
+
+        Not `deep`: what is in a mapping or list may still have variables.
+        """
         node: Any = self.document
         here = Place(path="")
         for key in filter(None, path.replace("[", ".").replace("]", "").split(".")):
             if isinstance(node, str):
-                node = self._text(node, here)
+                node = self._text(node, here, deep=False)
             if isinstance(node, Mapping) and key in node:
                 node, here = node[key], here.below(node, key)
             elif isinstance(node, list) and key.isdigit() and int(key) < len(node):
                 node, here = node[int(key)], here.below(node, int(key))
             else:
                 return MISSING
-        return self.resolve(node, here)
+        if deep:
+            return self.resolve(node, here)
+        return self._text(node, here, deep=False) if isinstance(node, str) else node
 
     def resolve(self, node: Any, place: Place | None = None) -> Any:
         """The same content with every variable replaced by its value. Raises ApplicationError."""
@@ -98,7 +111,7 @@ class Resolver:
             for index, item in enumerate(node):
                 resolved.append(self.resolve(item, place.below(node, index)))  # type: ignore[union-attr]
 
-    def _text(self, text: str, place: Place) -> Any:
+    def _text(self, text: str, place: Place, *, deep: bool = True) -> Any:
         if not grammar.has_variable(text):
             return text
         mine = (text, hash(place))
@@ -107,11 +120,15 @@ class Resolver:
             raise ApplicationError.at(f"a variable needs its own value: {chain}", place.mark)
         self._open.append(mine)
         try:
-            return self.parts(grammar.parse(text), place)
+            value = self.parts(grammar.parse(text), place)
         except grammar.Malformed as error:
             raise ApplicationError.at(str(error), place.mark) from error
         finally:
             self._open.pop()
+        # What is in it is resolved once its own variable has its value, because it may refer to its neighbours:
+        # `custom: ${file(c.yml)}`, in c.yml `a: ${self:custom.b}`. The whole document is given as it is written.
+        nested = deep and isinstance(value, Map | Seq) and value is not self.document
+        return self.resolve(value, place) if nested else value
 
     def parts(self, parts: grammar.Parts, place: Place) -> Any:
         """The value of parsed text; a lone variable keeps its type."""
@@ -148,7 +165,7 @@ class Resolver:
             if value is None:
                 found_null = True
             elif value is not MISSING:
-                return self.resolve(value, place) if source_may_nest(source) else value
+                return self.resolve(value, place) if isinstance(value, str) and source_may_nest(source) else value
         if found_null:
             return None
         for source in variable.sources:  # version 1 gave these two their defaults even where nobody said them
@@ -168,5 +185,5 @@ class Resolver:
 
 
 def source_may_nest(source: Any) -> bool:
-    """Values from the application's own files may hold variables; those from outside are data."""
+    """Texts from the application's own files may hold variables; those from outside are data."""
     return isinstance(source, grammar.Source) and source.type in ("file", "param")

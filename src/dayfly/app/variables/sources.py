@@ -72,7 +72,7 @@ def _self(resolver: Resolver, params: str, address: str, place: Place) -> Any:
         return service.get("name", MISSING) if isinstance(service, Mapping) else service
     if not address:
         return resolver.document  # as written: resolving the whole from inside the whole would never end
-    value = resolver.value(address, place)
+    value = resolver.value(address, place, deep=False)
     if value is MISSING or value is None:
         defaults = {"provider.stage": resolver.options.stage, "provider.region": resolver.options.region}
         return defaults.get(address, value)
@@ -107,7 +107,7 @@ def _param(resolver: Resolver, params: str, address: str, place: Place) -> Any:
         "stages.default.params",
         "params.default",
     ):
-        value = resolver.value(f"{path}.{address}", place)
+        value = resolver.value(f"{path}.{address}", place, deep=False)
         if value is not MISSING and value is not None:
             return value
     raise Unresolved(f"there is no parameter {address} (give it with --param {address}=…)")
@@ -188,7 +188,7 @@ def _file(resolver: Resolver, params: str, address: str, place: Place) -> Any:
         raise Unresolved(f"the file {params} does not exist")
     resolver.files.add(path)
     if path.suffix in (".yml", ".yaml", ".json"):
-        content = read(path)
+        content = resolver.read(path, "", lambda: read(path))
     elif path.suffix in (".js", ".cjs", ".mjs", ".ts"):
         return evaluate(path, resolver.options, address, resolver.document, lambda text: resolver.resolve(text, place))
     else:

@@ -6,20 +6,29 @@ https://docs.aws.amazon.com/ses/latest/APIReference/Welcome.html
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, TypeVar
-
-import msgspec
+from typing import ClassVar
 
 from dayfly.api import Fault, Params
+from dayfly.api.ses_shared import (
+    Entry,
+    MailApi,
+    Statuses,
+    addressed,
+    dkim_tokens,
+    named_values,
+    paged,
+    preview,
+    with_body,
+)
 from dayfly.errors import Error
 from dayfly.identity import Caller
-from dayfly.mail import ConfigurationSet, Identity, Letter, Mail, Template, compose, errors, mailbox
+from dayfly.mail import ConfigurationSet, Template, errors, mailbox
 
-_T = TypeVar("_T")
 _PAGE = 10
+_STATUSES = Statuses(sent="Success", invalid="InvalidParameterValue", rejected="MessageRejected")
 
 
-class Ses:
+class Ses(MailApi):
     service: ClassVar[str] = "ses"
     FAULTS: ClassVar[Mapping[type[Error], Fault]] = {
         errors.InvalidAddress: Fault("InvalidParameterValue", 400),
@@ -36,27 +45,14 @@ class Ses:
         errors.EventDestinationExists: Fault("EventDestinationAlreadyExistsException"),
     }
 
-    def __init__(self, mail: Mail) -> None:
-        self._mail = mail
-
     # Sending
 
     async def send_email(self, caller: Caller, params: Params) -> Params:
-        message = params["Message"]
-        body = message.get("Body", {})
-        letter = msgspec.structs.replace(
-            _letter(params),
-            subject=message["Subject"]["Data"],
-            text=body["Text"]["Data"] if "Text" in body else None,
-            html=body["Html"]["Data"] if "Html" in body else None,
-            text_charset=body.get("Text", {}).get("Charset", ""),
-            html_charset=body.get("Html", {}).get("Charset", ""),
-        )
         message_id = await self._mail.send(
             caller.scope,
-            letter,
+            with_body(addressed(params["Source"], params), params["Message"]),
             configuration_set=params.get("ConfigurationSetName", ""),
-            tags=_tags(params.get("Tags")),
+            tags=named_values(params.get("Tags")),
             limit=mailbox.MAX_BYTES_V1,
         )
         return {"MessageId": message_id}
@@ -68,7 +64,7 @@ class Ses:
             source=params.get("Source", ""),
             destinations=tuple(params.get("Destinations", ())),
             configuration_set=params.get("ConfigurationSetName", ""),
-            tags=_tags(params.get("Tags")),
+            tags=named_values(params.get("Tags")),
             limit=mailbox.MAX_BYTES_V1,
         )
         return {"MessageId": message_id}
@@ -76,37 +72,27 @@ class Ses:
     async def send_templated_email(self, caller: Caller, params: Params) -> Params:
         message_id = await self._mail.send_template(
             caller.scope,
-            _letter(params),
+            addressed(params["Source"], params),
             params["Template"],
             mailbox.template_data(params["TemplateData"]),
             configuration_set=params.get("ConfigurationSetName", ""),
-            tags=_tags(params.get("Tags")),
+            tags=named_values(params.get("Tags")),
         )
         return {"MessageId": message_id}
 
     async def send_bulk_templated_email(self, caller: Caller, params: Params) -> Params:
         template = self._mail.template(caller.scope, params["Template"])
-        defaults = mailbox.template_data(params.get("DefaultTemplateData", "{}"))
-        status = []
-        for entry in params["Destinations"]:
-            letter = _letter({**params, "Destination": entry["Destination"]})
-            try:
-                values = mailbox.template_data(entry.get("ReplacementTemplateData", "{}"))
-                message_id = await self._mail.send_template(
-                    caller.scope,
-                    letter,
-                    template,
-                    {**defaults, **values},
-                    configuration_set=params.get("ConfigurationSetName", ""),
-                    tags={**_tags(params.get("DefaultTags")), **_tags(entry.get("ReplacementTags"))},
-                )
-            except (errors.InvalidAddress, errors.InvalidMail, errors.InvalidTemplateData) as error:
-                status.append({"Status": "InvalidParameterValue", "Error": error.message})
-            except errors.Rejected as error:
-                status.append({"Status": "MessageRejected", "Error": error.message})
-            else:
-                status.append({"Status": "Success", "MessageId": message_id})
-        return {"Status": status}
+        entries = (
+            Entry(
+                letter=addressed(params["Source"], {**params, "Destination": entry["Destination"]}),
+                data=entry.get("ReplacementTemplateData", "{}"),
+                tags={**named_values(params.get("DefaultTags")), **named_values(entry.get("ReplacementTags"))},
+            )
+            for entry in params["Destinations"]
+        )
+        defaults, configuration_set = params.get("DefaultTemplateData", "{}"), params.get("ConfigurationSetName", "")
+        told = await self._send_each(caller, template, defaults, entries, configuration_set, _STATUSES)
+        return {"Status": told}
 
     # Identities
 
@@ -217,10 +203,6 @@ class Ses:
         await self._mail.put_set(caller.scope, configuration, new=True)
         return {}
 
-    async def delete_configuration_set(self, caller: Caller, params: Params) -> Params:
-        await self._mail.drop_set(caller.scope, params["ConfigurationSetName"])
-        return {}
-
     async def describe_configuration_set(self, caller: Caller, params: Params) -> Params:
         await self._mail.settled()
         found = self._mail.configuration_set(caller.scope, params["ConfigurationSetName"])
@@ -235,32 +217,15 @@ class Ses:
         page, token = paged(known, params.get("NextToken"), params.get("MaxItems") or 1000)
         return {"ConfigurationSets": page, **token}
 
-    async def create_configuration_set_event_destination(self, caller: Caller, params: Params) -> Params:
-        return await self._put_destination(caller, params, new=True)
-
-    async def update_configuration_set_event_destination(self, caller: Caller, params: Params) -> Params:
-        return await self._put_destination(caller, params, new=False)
-
-    async def _put_destination(self, caller: Caller, params: Params, *, new: bool) -> Params:
-        found = self._mail.configuration_set(caller.scope, params["ConfigurationSetName"])
-        destination = params["EventDestination"]
-        await self._mail.put_set(caller.scope, with_destination(found, destination["Name"], destination, new=new))
-        return {}
-
-    async def delete_configuration_set_event_destination(self, caller: Caller, params: Params) -> Params:
-        found = self._mail.configuration_set(caller.scope, params["ConfigurationSetName"])
-        await self._mail.put_set(caller.scope, without_destination(found, params["EventDestinationName"]))
-        return {}
+    def _destination(self, params: Params) -> Params:
+        given: Params = params["EventDestination"]
+        return given
 
     # The account
 
     async def get_send_quota(self, caller: Caller, params: Params) -> Params:
         await self._mail.settled()
-        return {
-            "Max24HourSend": mailbox.MAX_24_HOUR_SEND,
-            "MaxSendRate": mailbox.MAX_SEND_RATE,
-            "SentLast24Hours": float(self._mail.sent_last_day(caller.scope)),
-        }
+        return self._quota(caller)
 
     async def get_send_statistics(self, caller: Caller, params: Params) -> Params:
         await self._mail.settled()
@@ -279,57 +244,6 @@ class Ses:
 
     async def get_account_sending_enabled(self, caller: Caller, params: Params) -> Params:
         return {"Enabled": True}
-
-
-def preview(template: Template, values: Params) -> str:
-    """The MIME that a template would become. Raises MissingAttribute, InvalidTemplate."""
-    subject, text, html = mailbox.rendered_parts(template, values)
-    letter = Letter(sender="preview@example.com", subject=subject, text=text, html=html)
-    return compose.compose(letter, "preview", 0).decode("utf-8", "replace")
-
-
-def dkim_tokens(identity: Identity) -> list[str]:
-    """The three names a domain would publish; derived from its token, so that they stay the same."""
-    return [identity.token[shift:] + identity.token[:shift] for shift in (0, 7, 19)]
-
-
-def paged(items: list[_T], token: str | None, size: int) -> tuple[list[_T], Params]:
-    """One page and, where more follow, its `NextToken` (the position of the next item)."""
-    start = int(token) if token and token.isdecimal() else 0
-    end = start + size
-    return items[start:end], {"NextToken": str(end)} if end < len(items) else {}
-
-
-def with_destination(found: ConfigurationSet, name: str, destination: Params, *, new: bool) -> ConfigurationSet:
-    """Raises EventDestinationExists, NoSuchEventDestination."""
-    if new and name in found.destinations:
-        raise errors.EventDestinationExists(f"Event destination <{name}> already exists.")
-    if not new and name not in found.destinations:
-        raise errors.NoSuchEventDestination(f"Event destination <{name}> does not exist.")
-    return msgspec.structs.replace(found, destinations={**found.destinations, name: destination})
-
-
-def without_destination(found: ConfigurationSet, name: str) -> ConfigurationSet:
-    """Raises NoSuchEventDestination."""
-    if name not in found.destinations:
-        raise errors.NoSuchEventDestination(f"Event destination <{name}> does not exist.")
-    rest = {other: kept for other, kept in found.destinations.items() if other != name}
-    return msgspec.structs.replace(found, destinations=rest)
-
-
-def _letter(params: Params) -> Letter:
-    destination = params.get("Destination", {})
-    return Letter(
-        sender=params["Source"],
-        to=tuple(destination.get("ToAddresses", ())),
-        cc=tuple(destination.get("CcAddresses", ())),
-        bcc=tuple(destination.get("BccAddresses", ())),
-        reply_to=tuple(params.get("ReplyToAddresses", ())),
-    )
-
-
-def _tags(given: list[dict[str, str]] | None) -> dict[str, str]:
-    return {tag["Name"]: tag["Value"] for tag in given or ()}
 
 
 def _template(given: Params) -> Template:

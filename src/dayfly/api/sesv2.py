@@ -8,11 +8,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from msgspec.structs import replace
+
 from dayfly.api import Fault, Params
-from dayfly.api.ses import dkim_tokens, paged, preview, with_destination, without_destination
+from dayfly.api.ses_shared import (
+    Entry,
+    MailApi,
+    Statuses,
+    addressed,
+    dkim_tokens,
+    named_values,
+    paged,
+    preview,
+    with_body,
+)
 from dayfly.errors import Error
 from dayfly.identity import Caller
-from dayfly.mail import ConfigurationSet, Identity, Letter, Mail, Template, errors, mailbox
+from dayfly.mail import ConfigurationSet, Identity, Letter, Template, errors, mailbox
 from dayfly.mail.compose import Attached
 
 _SET_OPTIONS = (
@@ -25,9 +37,10 @@ _SET_OPTIONS = (
     "VdmOptions",
     "ArchivingOptions",
 )
+_STATUSES = Statuses(sent="SUCCESS", invalid="INVALID_PARAMETER", rejected="MESSAGE_REJECTED")
 
 
-class SesV2:
+class SesV2(MailApi):
     service: ClassVar[str] = "sesv2"
     FAULTS: ClassVar[Mapping[type[Error], Fault]] = {
         errors.InvalidAddress: Fault("BadRequestException"),
@@ -46,24 +59,20 @@ class SesV2:
         errors.IdentityExists: Fault("AlreadyExistsException"),
     }
 
-    def __init__(self, mail: Mail) -> None:
-        self._mail = mail
-
     # Sending
 
     async def send_email(self, caller: Caller, params: Params) -> Params:
         content = params["Content"]
         sent: dict[str, Any] = {
             "configuration_set": params.get("ConfigurationSetName", ""),
-            "tags": _tags(params.get("EmailTags")),
+            "tags": named_values(params.get("EmailTags")),
         }
         if "Raw" in content:
-            destination = params.get("Destination", {})
             message_id = await self._mail.send_raw(
                 caller.scope,
                 content["Raw"]["Data"],
                 source=params.get("FromEmailAddress", ""),
-                destinations=(*_to(destination), *_cc(destination), *_bcc(destination)),
+                destinations=addressed("", params).recipients,
                 **sent,
             )
         elif "Template" in content:
@@ -75,7 +84,8 @@ class SesV2:
                 **sent,
             )
         elif "Simple" in content:
-            message_id = await self._mail.send(caller.scope, _simple(params, content["Simple"]), **sent)
+            letter = with_body(_letter(params, content["Simple"]), content["Simple"])
+            message_id = await self._mail.send(caller.scope, letter, **sent)
         else:
             raise errors.InvalidMail("Content must have one of Simple, Raw and Template.")
         return {"MessageId": message_id}
@@ -83,29 +93,19 @@ class SesV2:
     async def send_bulk_email(self, caller: Caller, params: Params) -> Params:
         used = params["DefaultContent"].get("Template", {})
         template = self._template(caller, used)
-        defaults = mailbox.template_data(used.get("TemplateData", "{}"))
-        results = []
-        for entry in params["BulkEmailEntries"]:
-            replacement = entry.get("ReplacementEmailContent", {}).get("ReplacementTemplate", {})
-            own = {"Headers": [*used.get("Headers", ()), *entry.get("ReplacementHeaders", ())], **_attachments_of(used)}
-            letter = _letter({**params, "Destination": entry["Destination"]}, own)
-            try:
-                values = mailbox.template_data(replacement.get("ReplacementTemplateData", "{}"))
-                message_id = await self._mail.send_template(
-                    caller.scope,
-                    letter,
-                    template,
-                    {**defaults, **values},
-                    configuration_set=params.get("ConfigurationSetName", ""),
-                    tags={**_tags(params.get("DefaultEmailTags")), **_tags(entry.get("ReplacementTags"))},
-                )
-            except (errors.InvalidAddress, errors.InvalidMail, errors.InvalidTemplateData) as error:
-                results.append({"Status": "INVALID_PARAMETER", "Error": error.message})
-            except errors.Rejected as error:
-                results.append({"Status": "MESSAGE_REJECTED", "Error": error.message})
-            else:
-                results.append({"Status": "SUCCESS", "MessageId": message_id})
-        return {"BulkEmailEntryResults": results}
+        entries = (self._entry(params, used, entry) for entry in params["BulkEmailEntries"])
+        defaults, configuration_set = used.get("TemplateData", "{}"), params.get("ConfigurationSetName", "")
+        told = await self._send_each(caller, template, defaults, entries, configuration_set, _STATUSES)
+        return {"BulkEmailEntryResults": told}
+
+    def _entry(self, params: Params, used: Params, entry: Params) -> Entry:
+        replacement = entry.get("ReplacementEmailContent", {}).get("ReplacementTemplate", {})
+        own = {"Headers": [*used.get("Headers", ()), *entry.get("ReplacementHeaders", ())], **_attachments_of(used)}
+        return Entry(
+            letter=_letter({**params, "Destination": entry["Destination"]}, own),
+            data=replacement.get("ReplacementTemplateData", "{}"),
+            tags={**named_values(params.get("DefaultEmailTags")), **named_values(entry.get("ReplacementTags"))},
+        )
 
     def _template(self, caller: Caller, used: Params) -> Template:
         if "TemplateContent" in used:
@@ -222,32 +222,13 @@ class SesV2:
         page, token = paged(names, params.get("NextToken"), params.get("PageSize") or 1000)
         return {"ConfigurationSets": page, **token}
 
-    async def delete_configuration_set(self, caller: Caller, params: Params) -> Params:
-        await self._mail.drop_set(caller.scope, params["ConfigurationSetName"])
-        return {}
-
-    async def create_configuration_set_event_destination(self, caller: Caller, params: Params) -> Params:
-        return await self._put_destination(caller, params, new=True)
-
-    async def update_configuration_set_event_destination(self, caller: Caller, params: Params) -> Params:
-        return await self._put_destination(caller, params, new=False)
-
-    async def _put_destination(self, caller: Caller, params: Params, *, new: bool) -> Params:
-        found = self._mail.configuration_set(caller.scope, params["ConfigurationSetName"])
-        name = params["EventDestinationName"]
-        destination = {"Name": name, **params["EventDestination"]}
-        await self._mail.put_set(caller.scope, with_destination(found, name, destination, new=new))
-        return {}
+    def _destination(self, params: Params) -> Params:
+        return {"Name": params["EventDestinationName"], **params["EventDestination"]}
 
     async def get_configuration_set_event_destinations(self, caller: Caller, params: Params) -> Params:
         await self._mail.settled()
         found = self._mail.configuration_set(caller.scope, params["ConfigurationSetName"])
         return {"EventDestinations": list(found.destinations.values())}
-
-    async def delete_configuration_set_event_destination(self, caller: Caller, params: Params) -> Params:
-        found = self._mail.configuration_set(caller.scope, params["ConfigurationSetName"])
-        await self._mail.put_set(caller.scope, without_destination(found, params["EventDestinationName"]))
-        return {}
 
     # The account
 
@@ -258,11 +239,7 @@ class SesV2:
             "EnforcementStatus": "HEALTHY",
             "ProductionAccessEnabled": True,
             "SendingEnabled": True,
-            "SendQuota": {
-                "Max24HourSend": mailbox.MAX_24_HOUR_SEND,
-                "MaxSendRate": mailbox.MAX_SEND_RATE,
-                "SentLast24Hours": float(self._mail.sent_last_day(caller.scope)),
-            },
+            "SendQuota": self._quota(caller),
         }
 
 
@@ -280,18 +257,6 @@ def _content(name: str, given: Params) -> Template:
     return Template(name=name, subject=given.get("Subject", ""), text=given.get("Text", ""), html=given.get("Html", ""))
 
 
-def _to(destination: Params) -> tuple[str, ...]:
-    return tuple(destination.get("ToAddresses", ()))
-
-
-def _cc(destination: Params) -> tuple[str, ...]:
-    return tuple(destination.get("CcAddresses", ()))
-
-
-def _bcc(destination: Params) -> tuple[str, ...]:
-    return tuple(destination.get("BccAddresses", ()))
-
-
 def _attachments_of(content: Params) -> Params:
     return {"Attachments": content["Attachments"]} if "Attachments" in content else {}
 
@@ -300,13 +265,8 @@ def _letter(params: Params, content: Params) -> Letter:
     """Who and whom, with the headers and attachments of the content."""
     if not params.get("FromEmailAddress"):
         raise errors.InvalidMail("FromEmailAddress is required.")
-    destination = params.get("Destination", {})
-    return Letter(
-        sender=params["FromEmailAddress"],
-        to=_to(destination),
-        cc=_cc(destination),
-        bcc=_bcc(destination),
-        reply_to=tuple(params.get("ReplyToAddresses", ())),
+    return replace(
+        addressed(params["FromEmailAddress"], params),
         headers=tuple((header["Name"], header["Value"]) for header in content.get("Headers", ())),
         attachments=tuple(
             Attached(
@@ -319,26 +279,3 @@ def _letter(params: Params, content: Params) -> Letter:
             for given in content.get("Attachments", ())
         ),
     )
-
-
-def _simple(params: Params, message: Params) -> Letter:
-    letter = _letter(params, message)
-    body = message.get("Body", {})
-    return Letter(
-        sender=letter.sender,
-        to=letter.to,
-        cc=letter.cc,
-        bcc=letter.bcc,
-        reply_to=letter.reply_to,
-        headers=letter.headers,
-        attachments=letter.attachments,
-        subject=message["Subject"]["Data"],
-        text=body["Text"]["Data"] if "Text" in body else None,
-        html=body["Html"]["Data"] if "Html" in body else None,
-        text_charset=body.get("Text", {}).get("Charset", ""),
-        html_charset=body.get("Html", {}).get("Charset", ""),
-    )
-
-
-def _tags(given: list[dict[str, str]] | None) -> dict[str, str]:
-    return {tag["Name"]: tag["Value"] for tag in given or ()}

@@ -83,6 +83,13 @@ def test_javascript_files_are_evaluated(tmp_path: Path) -> None:
 
 
 @pytest.mark.node
+def test_a_javascript_file_runs_once_for_all_who_refer_to_the_same_of_it(tmp_path: Path) -> None:
+    (tmp_path / "a.js").write_text("module.exports = () => { require('fs').appendFileSync('ran', '.'); return {n: 1} }")
+    assert resolve(tmp_path, "custom:\n  x: ['${file(./a.js)}', '${file(./a.js)}']") == [{"n": 1}, {"n": 1}]
+    assert (tmp_path / "ran").read_text() == "."
+
+
+@pytest.mark.node
 def test_a_javascript_file_can_ask_for_variables(tmp_path: Path) -> None:
     """https://www.serverless.com/framework/docs/providers/aws/guide/variables#reference-variables-in-javascript-files"""
     (tmp_path / "a.js").write_text(

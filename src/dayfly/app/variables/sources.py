@@ -190,7 +190,13 @@ def _file(resolver: Resolver, params: str, address: str, place: Place) -> Any:
     if path.suffix in (".yml", ".yaml", ".json"):
         content = resolver.read(path, "", lambda: read(path))
     elif path.suffix in (".js", ".cjs", ".mjs", ".ts"):
-        return evaluate(path, resolver.options, address, resolver.document, lambda text: resolver.resolve(text, place))
+
+        def run() -> Any:
+            return evaluate(
+                path, resolver.options, address, resolver.document, lambda text: resolver.resolve(text, place)
+            )
+
+        return resolver.read(path, address, run)
     else:
         content = path.read_text(encoding="utf-8", errors="replace")
         return content.strip() if not address else MISSING

@@ -35,9 +35,9 @@ class Counting(SqliteJournal):
 
     transactions = 0
 
-    def _write(self, batch: Batch) -> None:
+    def _write(self, batch: Batch) -> bool:
         self.transactions += 1
-        super()._write(batch)
+        return super()._write(batch)
 
 
 def bare_syncs_per_s(directory: Path, size: int, seconds: float) -> float:

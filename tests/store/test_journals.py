@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from dayfly.store import Journal, JournalFailed
 from dayfly.store.check import CHECKS, Check, Subject
 from dayfly.store.lock import StateInUse
 from dayfly.store.memory import MemoryJournal
-from dayfly.store.sqlite import ROWS, SCHEMA_VERSION, SqliteJournal, StateTooNew, StateUnreadable, _cut
+from dayfly.store.sqlite import QUICK_BYTES, ROWS, SCHEMA_VERSION, SqliteJournal, StateTooNew, StateUnreadable, _cut
 
 
 class Memory:
@@ -37,11 +38,12 @@ class Memory:
 class Sqlite:
     """Breaks by a limit on the file's pages: SQLite then answers as on a full disk (SQLITE_FULL)."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, quick_s: float = 0) -> None:
         self.path = path
+        self.quick_s = quick_s
 
     def open(self) -> Journal:
-        return SqliteJournal.open(self.path)
+        return SqliteJournal.open(self.path, quick_s=self.quick_s)
 
     def limit(self, journal: Journal, pages: int) -> None:
         assert isinstance(journal, SqliteJournal)
@@ -54,9 +56,11 @@ class Sqlite:
         self.limit(journal, 1_000_000)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite by its thread", "sqlite in the loop"])
 def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
-    return Memory() if request.param == "memory" else Sqlite(tmp_path / "state" / "journal.db")
+    if request.param == "memory":
+        return Memory()
+    return Sqlite(tmp_path / "state" / "journal.db", 0 if "thread" in request.param else float("inf"))
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
@@ -122,6 +126,33 @@ async def test_what_commits_in_one_turn_shares_one_transaction(tmp_path: Path) -
     await asyncio.gather(*[journal.commit([(f"k/{n}", b"v")]) for n in range(64)])
     assert len([line for line in statements if line.startswith("INSERT")]) == 1
     journal._writer.connection.set_trace_callback(None)
+    await journal.close()
+
+
+def written_by(journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the threads that write, as they do."""
+    names: list[str] = []
+    write = journal._writer.write
+
+    def noted(changes: dict[str, bytes | None] | None, size: int) -> None:
+        names.append(threading.current_thread().name)
+        write(changes, size)
+
+    monkeypatch.setattr(journal._writer, "write", noted)
+    return names
+
+
+async def test_the_loop_writes_while_the_disk_is_quick_and_never_large_batches(tmp_path, monkeypatch) -> None:
+    journal = SqliteJournal.open(tmp_path / "journal.db", quick_s=0.9)
+    names = written_by(journal, monkeypatch)
+    await journal.commit([("first", b"")])  # nobody knows the disk yet
+    await journal.commit([("small", b"v")])
+    await journal.commit([("large", bytes(QUICK_BYTES + 1))])
+    await journal.commit([("small again", b"v")])
+    assert names == ["dayfly-journal", "MainThread", "dayfly-journal", "MainThread"]
+    journal._writer._took_s = 1.0  # a disk that stalled
+    await journal.commit([("after a stall", b"v")])
+    assert names[-1] == "dayfly-journal"
     await journal.close()
 
 

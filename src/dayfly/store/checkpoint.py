@@ -30,7 +30,7 @@ TOO_LONG = 8
 class Checkpointer:
     """`connect` opens the thread's connection; `pages` is the length of the log to keep to, `page_bytes` its unit.
 
-    `wrote` and `finish` are called by the writing thread alone.
+    `wrote` and `finish` are called by whoever writes, never by two at once.
     """
 
     def __init__(self, connect: Callable[[], sqlite3.Connection], *, pages: int, page_bytes: int) -> None:
@@ -51,9 +51,14 @@ class Checkpointer:
             self._copying = True
             self._wanted.put(True)
 
+    @property
+    def due(self) -> bool:
+        """Whether `finish` will have something to copy."""
+        return self._copied or self._length >= TOO_LONG * self._pages
+
     def finish(self, writer: sqlite3.Connection) -> None:
         """Between two commits: start the log anew where all but little of it is copied, or where it is far too long."""
-        if not self._copied and self._length < TOO_LONG * self._pages:
+        if not self.due:
             return
         left = fold(writer)
         self._length = left if left is not None else 0

@@ -3,7 +3,7 @@
 A commit joins the batch that is gathering; while one batch is being written the next one gathers by itself, so
 everyone who waits shares one write. At most one batch is being written at any time:
 
-    commit() ──► gathering (deque of batches) ──► writing (one) ──► _wrote(): its waiters resolve
+    commit() ──► gathering (deque of batches) ──► writing (one) ──► _wrote(), or at once: its waiters resolve
                                                        └──────────► _failed(): its waiters and all behind it are refused
 
     state      commit(changes)            commit(())
@@ -92,8 +92,10 @@ class GroupCommit(ABC):
     # What a subclass does.
 
     @abstractmethod
-    def _write(self, batch: Batch) -> None:
-        """Start writing; `_wrote()` or `_failed(reason)` is called in the loop when it is done, not from within."""
+    def _write(self, batch: Batch) -> bool:
+        """Start writing. True: it is durable already; else `_wrote()` or `_failed(reason)` is called in the loop
+        when it is done, not from within.
+        """
 
     @abstractmethod
     def _probe(self) -> None:
@@ -163,9 +165,10 @@ class GroupCommit(ABC):
             batch = self._gathering.popleft()
             if batch.changes:
                 self._writing = batch
-                self._write(batch)
-            else:
-                batch.resolve()
+                if not self._write(batch):
+                    return
+                self._writing = None
+            batch.resolve()
 
     def _wrote(self) -> None:
         batch, self._writing = self._writing, None

@@ -43,9 +43,10 @@ class MemoryJournal(GroupCommit):
         if self._writing is not None:
             self._settle()
 
-    def _write(self, batch: Batch) -> None:
+    def _write(self, batch: Batch) -> bool:
         if not self.held:
             asyncio.get_running_loop().call_soon(self._settle)
+        return False
 
     def _settle(self) -> None:
         if self._writing is None or self.held:

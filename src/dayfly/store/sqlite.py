@@ -5,6 +5,9 @@ wakes the loop once. Every step of a statement lets go of the interpreter lock a
 hence few statements with many rows instead of one statement a row, no BEGIN and COMMIT around a single one, and a
 shorter switch interval (SWITCH_S).
 
+Where the disk answers quickly, handing a batch to another thread and being woken by it takes longer than writing it:
+such a batch is written in the loop (`_Writer.quick`). One slow write, wherever, sends the next ones to the thread.
+
 Measured for 1 KiB values under keys like `sqs/000000000000/us-east-1/q/m/000000000001` (SQLite 3.40, batches of 64): a
 table WITHOUT ROWID on 8 KiB pages writes 100,000 records/s, on 4 KiB pages 30,000 (such values overflow), a rowid table
 77,000 (every key is stored twice).
@@ -20,6 +23,7 @@ import logging
 import sqlite3
 import sys
 import threading
+import time
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -45,6 +49,12 @@ ROWS = (1024, 256, 64, 16, 4, 1)
 """Statements exist for these many rows; a batch is cut into them."""
 
 
+QUICK_S = 0.001
+"""A batch is written in the loop while the last write took no longer than this …"""
+QUICK_BYTES = 128 * 1024
+"""… and the batch is no larger than this."""
+
+
 class StateTooNew(Error):
     """The state was written by a newer version of dayfly."""
 
@@ -56,17 +66,20 @@ class StateUnreadable(Error):
 class SqliteJournal(GroupCommit):
     """Use `SqliteJournal.open(path)`. May be opened and loaded from before a loop runs; then used from one loop."""
 
-    def __init__(self, path: Path, lock: StateLock, writer: sqlite3.Connection, reader: sqlite3.Connection) -> None:
+    def __init__(
+        self, path: Path, lock: StateLock, quick_s: float, writer: sqlite3.Connection, reader: sqlite3.Connection
+    ) -> None:
         super().__init__()
         self.path = path
         self._lock = lock
         self._reader = reader
-        self._writer = _Writer(writer, path)
+        self._writer = _Writer(writer, path, quick_s)
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path, *, quick_s: float = QUICK_S) -> Self:
         """Open the state file, making it and its directory where they are missing.
 
+        With `quick_s` 0 every batch is written by the thread, with infinity every one that is small in the loop.
         Raises StateInUse (another process has it), StateTooNew and StateUnreadable. Shortens the process's switch
         interval to SWITCH_S where it is longer.
         """
@@ -86,7 +99,7 @@ class SqliteJournal(GroupCommit):
             if isinstance(error, sqlite3.Error):
                 raise StateUnreadable(f"The state file {path} cannot be opened: {error}.") from error
             raise
-        return cls(path, lock, *opened)
+        return cls(path, lock, quick_s, *opened)
 
     def load(self, prefix: str) -> Iterator[tuple[str, bytes]]:
         end = _end_of(prefix)
@@ -100,8 +113,18 @@ class SqliteJournal(GroupCommit):
         row = self._reader.execute("SELECT value FROM records WHERE key = ?", (key,)).fetchone()
         return None if row is None else row[0]
 
-    def _write(self, batch: Batch) -> None:
-        self._writer.jobs.put((self._running_loop(), batch.changes, batch.size, self._wrote, self._failed))
+    def _write(self, batch: Batch) -> bool:
+        loop, writer = self._running_loop(), self._writer
+        if writer.quick(batch.size):
+            try:
+                writer.write(batch.changes, batch.size)
+            except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, as from the thread
+                writer.roll_back()
+                loop.call_soon(self._failed, _words(error))
+                return False
+            return True
+        writer.jobs.put((loop, batch.changes, batch.size, self._wrote, self._failed))
+        return False
 
     def _probe(self) -> None:
         def worked() -> None:
@@ -127,10 +150,16 @@ worked, or did not."""
 
 
 class _Writer:
-    """The thread that owns the writing connection. Without jobs it ends."""
+    """The writing connection and its thread, which ends with the connection.
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    The journal writes one batch at a time: from a job to its report the connection is the thread's, else the loop's.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, quick_s: float) -> None:
         self.connection = connection
+        self._quick_s = quick_s
+        self._took_s = 1.0
+        """How long the last batch took. The first one goes to the thread: nobody knows the disk yet."""
         self._log = Checkpointer(lambda: _connect(path), pages=CHECKPOINT_PAGES, page_bytes=PAGE_BYTES)
         self.jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="dayfly-journal", daemon=True)
@@ -146,31 +175,41 @@ class _Writer:
             loop, changes, size, worked, failed = job
             try:
                 try:
-                    self._log.finish(self.connection)
-                    self._write(changes)
+                    self.write(changes, size)
                 except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, and the thread must go on
-                    self._roll_back()
-                    loop.call_soon_threadsafe(failed, str(error) or type(error).__name__)
+                    self.roll_back()
+                    loop.call_soon_threadsafe(failed, _words(error))
                 else:
                     loop.call_soon_threadsafe(worked)
-                    self._log.wrote(size, len(changes or ()))
             except RuntimeError:
                 log.warning("the loop ended before the journal was closed")
         self._finish()
 
-    def _write(self, changes: dict[str, bytes | None] | None) -> None:
+    def quick(self, size: int) -> bool:
+        """Whether a batch of so many bytes is likely to be written in less time than a thread takes to hear of it."""
+        return self._took_s <= self._quick_s and size <= QUICK_BYTES and not self._log.due
+
+    def write(self, changes: dict[str, bytes | None] | None, size: int) -> None:
+        """One batch in one transaction; None: find out whether writing works."""
+        began_s = time.perf_counter()
+        self._log.finish(self.connection)
         if changes is None:
-            return self._try_writing()
+            self._try_writing()
+        else:
+            self._put(changes)
+        self._took_s = time.perf_counter() - began_s
+        self._log.wrote(size, len(changes or ()))
+
+    def _put(self, changes: dict[str, bytes | None]) -> None:
         statements = list(_statements(changes))
         execute = self.connection.execute
         if len(statements) == 1:
             execute(*statements[0])
-            return None
+            return
         execute("BEGIN IMMEDIATE")
         for sql, values in statements:
             execute(sql, values)
         execute("COMMIT")
-        return None
 
     def _try_writing(self) -> None:
         """Write something that leaves nothing behind, of a size that shows there is room again."""
@@ -179,7 +218,8 @@ class _Writer:
         self.connection.execute("DELETE FROM probe")
         self.connection.execute("COMMIT")
 
-    def _roll_back(self) -> None:
+    def roll_back(self) -> None:
+        self._took_s = 1.0
         try:
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
@@ -227,6 +267,10 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute("CREATE TABLE IF NOT EXISTS probe (id INTEGER PRIMARY KEY, filler BLOB)")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
+
+
+def _words(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 def _put(rows: int) -> str:

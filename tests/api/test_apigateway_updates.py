@@ -237,10 +237,16 @@ async def test_what_an_api_cannot_have_is_refused_by_name(rest, op, path, value,
     assert (await rest.refused("UpdateRestApi", op, path, value, **api)).startswith(says)
 
 
-async def test_an_api_is_not_made_with_what_would_let_others_in(rest):
+async def test_nothing_is_made_with_what_would_let_others_in(rest, http):
     for setting in ({"policy": "{}"}, {"apiKeySource": "AUTHORIZER"}):
         with pytest.raises(Refused, match="is not supported yet"):
             await rest("CreateRestApi", name="a", **setting)
+    with pytest.raises(Refused, match="mutualTlsAuthentication is not supported yet"):
+        await rest("CreateDomainName", domainName="a", mutualTlsAuthentication={"truststoreUri": "s3://a/b"})
+    with pytest.raises(Refused, match="MutualTlsAuthentication is not supported yet"):
+        await http("CreateDomainName", DomainName="a", MutualTlsAuthentication={"TruststoreUri": "s3://a/b"})
+    with pytest.raises(Refused, match="stageKeys is not supported yet"):
+        await rest("CreateApiKey", stageKeys=[{"restApiId": "a", "stageName": "b"}])
 
 
 async def test_a_resource_is_renamed_and_moved_with_all_below_it(rest):
@@ -399,3 +405,38 @@ async def test_a_response_that_is_not_there_is_not_updated_into_being(http):
     route = {"RouteId": (await http("CreateRoute", **api, RouteKey="GET /x"))["RouteId"]}
     with pytest.raises(Refused, match="Invalid RouteResponse identifier"):
         await http("UpdateRouteResponse", **api, **route, RouteResponseId="nope", RouteResponseKey="$default")
+
+
+# -- tags ----------------------------------------------------------------------------------------------------
+
+
+def arn(rest: str) -> str:
+    return f"arn:aws:apigateway:us-east-1::/{rest}"
+
+
+async def test_tags_belong_to_what_the_arn_names(rest):
+    stage = await deployed(rest)
+    api = f"restapis/{stage['restApiId']}"
+    key = (await rest("CreateApiKey", name="k", tags={"a": "1"}))["id"]
+    plan = (await rest("CreateUsagePlan", name="p"))["id"]
+    await rest("CreateDomainName", domainName="a.example")
+    for name in (api, f"{api}/stages/dev", f"apikeys/{key}", f"usageplans/{plan}", "domainnames/a.example"):
+        await rest("TagResource", resourceArn=arn(name), tags={"of": name, "b": "2"})
+        await rest("UntagResource", resourceArn=arn(name), tagKeys=["b"])
+    assert await rest("GetTags", resourceArn=arn(api)) == {"tags": {"of": api}}
+    assert (await rest("GetStage", **stage))["tags"] == {"of": f"{api}/stages/dev"}
+    assert (await rest("GetApiKey", apiKey=key))["tags"] == {"a": "1", "of": f"apikeys/{key}"}
+    assert (await rest("GetUsagePlan", usagePlanId=plan))["tags"] == {"of": f"usageplans/{plan}"}
+    assert (await rest("GetDomainName", domainName="a.example"))["tags"] == {"of": "domainnames/a.example"}
+    with pytest.raises(Refused, match=r"tags of .*clientcertificates/c are not supported yet"):
+        await rest("TagResource", resourceArn=arn("clientcertificates/c"), tags={"a": "b"})
+
+
+async def test_tags_of_a_stage_are_not_those_of_its_api(http):
+    api = (await http("CreateApi", Name="a", ProtocolType="HTTP"))["ApiId"]
+    await http("CreateStage", ApiId=api, StageName="dev")
+    await http("TagResource", ResourceArn=arn(f"apis/{api}/stages/dev"), Tags={"a": "1"})
+    assert (await http("GetStage", ApiId=api, StageName="dev"))["Tags"] == {"a": "1"}
+    assert (await http("GetTags", ResourceArn=arn(f"apis/{api}")))["Tags"] == {}
+    with pytest.raises(Refused, match="are not supported yet"):
+        await http("TagResource", ResourceArn=arn("vpclinks/v"), Tags={"a": "b"})

@@ -4,8 +4,8 @@ https://docs.aws.amazon.com/apigateway/latest/api/API_Operations.html
 
 The rest of the service is beside: `apigateway_methods.py` (methods, integrations, their responses),
 `apigateway_parts.py` (authorizers, models, validators, gateway responses), `apigateway_stages.py` (deployments and
-stages), `apigateway_plans.py` (API keys, usage plans, tags, domains, the account). `apigateway_patches.py` has what
-may be patched and how; `apigateway_shared.py` what all operations share.
+stages), `apigateway_plans.py` (API keys, usage plans, domains, the account), `apigateway_tags.py`.
+`apigateway_patches.py` has what may be patched and how; `apigateway_shared.py` what all operations share.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from dayfly.api import Fault, Params
 from dayfly.api.apigateway_methods import Methods
 from dayfly.api.apigateway_parts import Parts
 from dayfly.api.apigateway_patches import RESOURCE, REST_API, patched, patches_of
-from dayfly.api.apigateway_plans import Plans
 from dayfly.api.apigateway_shared import body_bytes, members, merged, shown_resource
 from dayfly.api.apigateway_stages import Stages
+from dayfly.api.apigateway_tags import Tags
 from dayfly.errors import Error, Unsupported
 from dayfly.gateways.model import Api, ApiNotFound, Conflicting, Invalid, PartNotFound, Resource, Surface
 from dayfly.gateways.openapi import read_document, rest_surface
@@ -36,7 +36,7 @@ _SETTINGS = (
 )
 
 
-class ApiGateway(Methods, Parts, Stages, Plans):
+class ApiGateway(Methods, Parts, Stages, Tags):
     service: ClassVar[str] = "apigateway"
     FAULTS: ClassVar[Mapping[type[Error], Fault]] = {
         ApiNotFound: Fault("NotFoundException"),

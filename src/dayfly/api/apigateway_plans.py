@@ -1,4 +1,4 @@
-"""API keys, usage plans, tags and domain names of REST APIs, and what is kept of the account.
+"""API keys, usage plans and domain names of REST APIs, and what is kept of the account.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-usage-plans.html
 """
@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from dayfly.api import Params
 from dayfly.api.apigateway_patches import ACCOUNT, API_KEY, USAGE_PLAN, patched, patched_struct, patches_of, typed
-from dayfly.api.apigateway_shared import Shared, api_of_arn, found, members, shown_domain, shown_part, without
-from dayfly.errors import NOT_JSON
+from dayfly.api.apigateway_shared import Shared, found, members, shown_domain, shown_part, without
+from dayfly.errors import NOT_JSON, Unsupported
 from dayfly.gateways import accounts
 from dayfly.gateways.model import ApiKey, Conflicting, Domain, Invalid, PartNotFound, UsagePlan
 from dayfly.identity import Caller
@@ -38,6 +38,8 @@ class Plans(Shared):
         return shown_part(part)
 
     async def create_api_key(self, caller: Caller, params: Params) -> Params:
+        if params.get("stageKeys"):
+            raise Unsupported("stageKeys is not supported yet: a usage plan leads from a key to its stages")
         value = params.get("value") or self._id(40)
         if any(key.value == value for key in self._keys(caller).values()):
             raise Conflicting("API Key already exists")
@@ -124,7 +126,7 @@ class Plans(Shared):
         await self._put_part(caller, replace(plan, keys=[key for key in plan.keys if key != params["keyId"]]))
         return {}
 
-    # -- account, tags, domains -----------------------------------------------------------------------
+    # -- account, domains -----------------------------------------------------------------------
 
     async def get_account(self, caller: Caller, params: Params) -> Params:
         await self._seen()
@@ -148,21 +150,6 @@ class Plans(Shared):
         await self._gateways.commit(accounts.with_log_role(caller.scope, role))
         return self._account(caller)
 
-    async def tag_resource(self, caller: Caller, params: Params) -> Params:
-        api = self._api(caller, {"restApiId": api_of_arn(params["resourceArn"])})
-        await self._put(replace(api, tags={**api.tags, **params["tags"]}))
-        return {}
-
-    async def untag_resource(self, caller: Caller, params: Params) -> Params:
-        api = self._api(caller, {"restApiId": api_of_arn(params["resourceArn"])})
-        tags = {name: value for name, value in api.tags.items() if name not in params["tagKeys"]}
-        await self._put(replace(api, tags=tags))
-        return {}
-
-    async def get_tags(self, caller: Caller, params: Params) -> Params:
-        await self._seen()
-        return {"tags": self._api(caller, {"restApiId": api_of_arn(params["resourceArn"])}).tags}
-
     def _domain(self, caller: Caller, name: str) -> Domain:
         domains = self._gateways.domains.get((caller.scope.account, caller.scope.region), {})
         return found(domains, name, "domain name")
@@ -171,6 +158,8 @@ class Plans(Shared):
         await self._gateways.commit(self._gateways.put_part(caller.scope, domain, domain.name))
 
     async def create_domain_name(self, caller: Caller, params: Params) -> Params:
+        if params.get("mutualTlsAuthentication"):
+            raise Unsupported("mutualTlsAuthentication is not supported yet: clients are not asked for certificates")
         domain = Domain(name=params["domainName"], settings=without(params, "domainName"))
         await self._put_domain(caller, domain)
         return shown_domain(domain)

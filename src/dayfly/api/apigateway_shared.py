@@ -225,8 +225,3 @@ def shown_stage(stage: Stage) -> Params:
 
 def shown_domain(domain: Domain) -> Params:
     return {"domainName": domain.name, "domainNameStatus": "AVAILABLE", **domain.settings}
-
-
-def api_of_arn(arn: str) -> str:
-    """`arn:aws:apigateway:{region}::/restapis/{api id}`"""
-    return arn.partition("/restapis/")[2].partition("/")[0]

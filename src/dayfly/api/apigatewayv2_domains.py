@@ -2,29 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec.structs import replace
 
 from dayfly.api import Params
 from dayfly.api.apigatewayv2_shared import Shared, without
+from dayfly.errors import Unsupported
 from dayfly.gateways.model import Domain, PartNotFound
 from dayfly.identity import Caller
+from dayfly.store import Changes
+
+Tagged = dict[str, str]
 
 
 class Domains(Shared):
     async def tag_resource(self, caller: Caller, params: Params) -> Params:
-        api = self._api(caller, {"ApiId": _api_of_arn(params["ResourceArn"])})
-        await self._put(replace(api, tags={**api.tags, **params.get("Tags", {})}))
+        tags, put = self._tagged(caller, params["ResourceArn"])
+        await self._gateways.commit(put({**tags, **params.get("Tags", {})}))
         return {}
 
     async def untag_resource(self, caller: Caller, params: Params) -> Params:
-        api = self._api(caller, {"ApiId": _api_of_arn(params["ResourceArn"])})
-        tags = {name: value for name, value in api.tags.items() if name not in params["TagKeys"]}
-        await self._put(replace(api, tags=tags))
+        tags, put = self._tagged(caller, params["ResourceArn"])
+        kept = {name: value for name, value in tags.items() if name not in params["TagKeys"]}
+        await self._gateways.commit(put(kept))
         return {}
 
     async def get_tags(self, caller: Caller, params: Params) -> Params:
         await self._seen()
-        return {"Tags": self._api(caller, {"ApiId": _api_of_arn(params["ResourceArn"])}).tags}
+        return {"Tags": self._tagged(caller, params["ResourceArn"])[0]}
+
+    def _tagged(self, caller: Caller, arn: str) -> tuple[Tagged, Callable[[Tagged], Changes]]:
+        """What is tagged now, and how to put other tags: `arn:aws:apigateway:{region}::/apis/{api}/stages/{stage}`."""
+        gateways, scope = self._gateways, caller.scope
+        match arn.rpartition("::/")[2].split("/"):
+            case ["apis", api_id]:
+                api = self._api(caller, {"ApiId": api_id})
+                return api.tags, lambda tags: gateways.put(replace(api, tags=tags))
+            case ["apis", api_id, "stages", name]:
+                api = self._api(caller, {"ApiId": api_id})
+                stage = self._found_stage(api, {"StageName": name})
+
+                def put_stage(tags: Tagged) -> Changes:
+                    tagged = replace(stage, settings={**stage.settings, "Tags": tags})
+                    return gateways.put(replace(api, stages={**api.stages, name: tagged}))
+
+                return stage.settings.get("Tags", {}), put_stage
+            case ["domainnames", name]:
+                domain = self._domain(caller, name)
+                settings = domain.settings
+                return settings.get("Tags", {}), lambda tags: gateways.put_part(
+                    scope, replace(domain, settings={**settings, "Tags": tags}), name
+                )
+        raise Unsupported(f"tags of {arn} are not supported yet")
 
     def _domain(self, caller: Caller, name: str) -> Domain:
         found = self._gateways.domains.get((caller.scope.account, caller.scope.region), {}).get(name)
@@ -36,6 +66,8 @@ class Domains(Shared):
         await self._gateways.commit(self._gateways.put_part(caller.scope, domain, domain.name))
 
     async def create_domain_name(self, caller: Caller, params: Params) -> Params:
+        if params.get("MutualTlsAuthentication"):
+            raise Unsupported("MutualTlsAuthentication is not supported yet: clients are not asked for certificates")
         domain = Domain(
             name=params["DomainName"], v2=True, settings={k: v for k, v in params.items() if k != "DomainName"}
         )
@@ -68,9 +100,3 @@ class Domains(Shared):
 
 def _shown_domain(domain: Domain) -> Params:
     return {"DomainName": domain.name, "ApiMappingSelectionExpression": "$request.basepath", **domain.settings}
-
-
-def _api_of_arn(arn: str) -> str:
-    """`arn:aws:apigateway:{region}::/apis/{api id}`"""
-    _, _, rest = arn.partition("/apis/")
-    return rest.partition("/")[0]

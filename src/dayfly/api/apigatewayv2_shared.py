@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from dayfly.api import Params
 from dayfly.gateways.gateway import Gateways
-from dayfly.gateways.model import Api, Integration, Invalid, PartNotFound, Route
+from dayfly.gateways.model import Api, Integration, Invalid, PartNotFound, Route, Stage
 from dayfly.identity import Caller
 
 T = TypeVar("T", Route, Integration)
@@ -45,6 +45,12 @@ class Shared:
         found = table.get(part_id)
         if found is None:
             raise PartNotFound(f"Invalid {kind} identifier specified {part_id}")
+        return found
+
+    def _found_stage(self, api: Api, params: Params) -> Stage:
+        found = api.stages.get(params["StageName"])
+        if found is None:
+            raise PartNotFound("Invalid stage identifier specified")
         return found
 
     def _check_route_key(self, api: Api, key: str) -> None:

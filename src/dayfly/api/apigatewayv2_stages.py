@@ -36,12 +36,6 @@ class Stages(Shared):
             settings={**before.settings, **settings},
         )
 
-    def _found_stage(self, api: Api, params: Params) -> Stage:
-        found = api.stages.get(params["StageName"])
-        if found is None:
-            raise PartNotFound("Invalid stage identifier specified")
-        return found
-
     async def update_stage(self, caller: Caller, params: Params) -> Params:
         api = self._api(caller, params)
         stage = self._stage(api, params, self._found_stage(api, params))

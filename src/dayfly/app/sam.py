@@ -17,10 +17,12 @@ import msgspec
 
 from dayfly.app.application import Application, FunctionName
 from dayfly.app.code import CodeSource
+from dayfly.app.nested import Nested, merged, take, value_now
 from dayfly.app.report import Report
 from dayfly.app.sam_code import CODE_BUCKET, code_of
 from dayfly.app.variables import Doors, Options
 from dayfly.app.yaml import ApplicationError, Map, Mark, mark_of, read, text_of
+from dayfly.identity import Scope
 
 SERVERLESS_TRANSFORM = "AWS::Serverless-2016-10-31"
 _LANGUAGE_EXTENSIONS = "AWS::LanguageExtensions"
@@ -29,13 +31,29 @@ _LONGEST_NAME = 40
 _SSM_TYPE = "AWS::SSM::Parameter::"
 
 
-def load(file: Path, template: Map, options: Options, doors: Doors, name: str | None) -> Application:
-    """Raises ApplicationError."""
+def load(
+    file: Path,
+    template: Map,
+    options: Options,
+    doors: Doors,
+    name: str | None,
+    *,
+    unknown: frozenset[str] = frozenset(),
+    within: tuple[Path, ...] = (),
+) -> Application:
+    """Raises ApplicationError.
+
+    Of a nested stack, parameters that only its parent's resources can tell are `unknown`; `within` are its parents.
+    """
     report = Report()
     files = {file}
     transforms = transforms_of(template)
     _check(template, transforms, report)
-    parameters = parameters_of(template, options, doors, report)
+    parameters = parameters_of(template, options, doors, report, unknown)
+    stack = name or stack_name(file)
+    known = value_now(template, parameters, Scope(options.account, options.region), stack)
+    taken = take(template, file.parent, known, report)
+    children = [(one, _child(one, options, doors, stack, (*within, file.resolve()))) for one in taken]
     definitions = _take_definitions(template, file.parent, files)
     template = _include(template, file.parent, files, template)
     serverless = SERVERLESS_TRANSFORM in transforms
@@ -43,13 +61,13 @@ def load(file: Path, template: Map, options: Options, doors: Doors, name: str | 
         _drop_nested(template, report)
     code, functions = _take_code(template, file.parent, report)
     origins = {key: mark for key in template["Resources"] if (mark := _origin(template["Resources"], key))}
-    expanded = _translate(file, template, parameters, options) if serverless else template
+    expanded = _translate(file, template, parameters, options, unknown) if serverless else template
     _give_definitions(expanded["Resources"], definitions)
     for logical_id in expanded["Resources"]:
         if logical_id not in origins and (mark := _nearest(logical_id, origins)):
             origins[logical_id] = mark
-    return Application(
-        name=name or stack_name(file),
+    made = Application(
+        name=stack,
         stage=options.stage,
         region=options.region,
         account=options.account,
@@ -68,6 +86,19 @@ def load(file: Path, template: Map, options: Options, doors: Doors, name: str | 
         items=tuple(report.items),
         files=tuple(sorted(files)),
     )
+    return merged(made, children)
+
+
+def _child(nested: Nested, options: Options, doors: Doors, stack: str, within: tuple[Path, ...]) -> Application:
+    """A nested stack, read as an application of its own. Raises ApplicationError."""
+    if nested.file in within:
+        raise ApplicationError.at(f"{nested.file.name} is nested in itself", nested.mark)
+    template = read(nested.file)
+    if not isinstance(template, Map):
+        raise ApplicationError(f"{nested.file.name} holds no template", nested.file, 1)
+    given = msgspec.structs.replace(options, params=nested.known)
+    name = f"{stack}-{nested.suffix}"
+    return load(nested.file, template, given, doors, name, unknown=nested.unknown, within=within)
 
 
 def _code_by_expanded_id(code: Mapping[str, CodeSource], resources: Mapping[str, Any]) -> dict[str, CodeSource]:
@@ -110,7 +141,9 @@ def _check(template: Map, transforms: list[str], report: Report) -> None:
             raise ApplicationError.at(f"the resource {logical_id} has no Type", mark_of(resources, logical_id))
 
 
-def parameters_of(template: Map, options: Options, doors: Doors, report: Report) -> dict[str, str]:
+def parameters_of(
+    template: Map, options: Options, doors: Doors, report: Report, unknown: frozenset[str] = frozenset()
+) -> dict[str, str]:
     """A value for every parameter: given, else the default; of SSM types, what that names.
 
     One without any value gets a made-up one and a warning: most are passwords, names and addresses.
@@ -118,6 +151,8 @@ def parameters_of(template: Map, options: Options, doors: Doors, report: Report)
     values: dict[str, str] = {}
     section = template.get("Parameters") or {}
     for key, definition in section.items():
+        if key in unknown:
+            continue
         mark = mark_of(section, key)
         kind = str(definition.get("Type") or "String") if isinstance(definition, Mapping) else "String"
         value = options.params.get(key)
@@ -129,7 +164,7 @@ def parameters_of(template: Map, options: Options, doors: Doors, report: Report)
         if kind.startswith(_SSM_TYPE):
             value = _ssm_value(value, options, doors, report, mark)
         values[key] = value
-    for key in options.params:
+    for key in (*options.params, *unknown):
         if key not in section:
             report.warning(f"the template has no parameter {key}", mark_of(template, "Parameters"))
     return values
@@ -246,7 +281,8 @@ def _path_of(location: Any, directory: Path, mark: Mark | None) -> Path | None:
 def _drop_nested(template: Map, report: Report) -> None:
     for logical_id, resource in list(template["Resources"].items()):
         if resource.get("Type") == "AWS::Serverless::Application":
-            report.unsupported(f"nested application {logical_id}", mark_of(template["Resources"], logical_id))
+            what = f"nested application {logical_id}: only templates in files here can be nested"
+            report.unsupported(what, mark_of(template["Resources"], logical_id))
             resource["Type"] = "AWS::CloudFormation::Stack"
             resource["Properties"] = {"TemplateURL": "nested"}
 
@@ -269,7 +305,9 @@ def _take_code(template: Map, directory: Path, report: Report) -> tuple[dict[str
     return code, functions
 
 
-def _translate(file: Path, template: Map, parameters: Mapping[str, str], options: Options) -> Map:
+def _translate(
+    file: Path, template: Map, parameters: Mapping[str, str], options: Options, unknown: frozenset[str]
+) -> Map:
     import boto3
     from samtranslator.model.exceptions import InvalidDocumentException
     from samtranslator.parser.parser import Parser
@@ -277,6 +315,8 @@ def _translate(file: Path, template: Map, parameters: Mapping[str, str], options
 
     logging.getLogger("samtranslator").setLevel(logging.CRITICAL)
     plain = json.loads(json.dumps(template, default=str))
+    for key in unknown & plain.get("Parameters", {}).keys():
+        plain["Parameters"][key].pop("Default", None)  # the translator would take it for the value
     session = boto3.session.Session(region_name=options.region)
     translator = Translator(None, Parser(), boto_session=session)
     try:

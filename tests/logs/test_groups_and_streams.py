@@ -24,6 +24,7 @@ class Bench:
         self.clock = clock or ManualClock()
         self.logs = Logs(journal=self.journal, clock=self.clock, ids=SeededIds())
         self.logs.load()
+        self.journal.on_lost(self.logs.load)
 
     def restarted(self) -> Bench:
         return Bench(MemoryJournal(self.journal.records), self.clock)

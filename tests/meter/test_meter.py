@@ -142,6 +142,7 @@ async def test_a_failed_write_loses_figures_but_not_the_meter(
     meter: Meter, journal: MemoryJournal, clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
+    journal.on_lost(meter.load)
     meter.invoked(HERE, ran(clock))
     await meter.flush()
     journal.failing = True

@@ -22,6 +22,7 @@ class Bench:
         self.clock = clock or ManualClock()
         self.work = Work(journal=self.journal, clock=self.clock, ids=SeededIds())
         self.work.load()
+        self.journal.on_lost(self.work.load)
         self.ran: list[str] = []
 
     async def note(self, item: Item) -> None:

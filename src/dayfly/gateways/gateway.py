@@ -64,7 +64,6 @@ class Gateways:
         self.authorizers = Authorizers(functions, verify)
         self.sockets = Sockets(self, clock)
         self._urls = UrlAnswers(functions, clock, ids, verify)
-        journal.on_lost(self.load)
 
     # -- configuration -----------------------------------------------------------------------------------------------
 

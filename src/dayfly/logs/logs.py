@@ -60,7 +60,7 @@ Subscriber = Callable[[Scope, str, str, list[Event]], None]
 
 
 class Logs:
-    """See the package's page. Loads itself again when the journal has lost a commit."""
+    """See the package's page. Whoever owns the journal loads it again when that has lost a commit."""
 
     def __init__(self, *, journal: Journal, clock: Clock, ids: Ids) -> None:
         self._journal = journal
@@ -75,7 +75,6 @@ class Logs:
         self._growing_bytes = 0
         self._swept_ms = 0
         self._subscribers: list[tuple[Subscriber, Scope | None, str | None]] = []
-        journal.on_lost(self.load)
 
     # Writing.
 

@@ -41,7 +41,6 @@ class Mail:
         self._strict = strict
         self._scopes: dict[Scope, Scoped] = {}
         self._watchers: list[Callable[[Message], None]] = []
-        journal.on_lost(self.load)
 
     def load(self) -> None:
         """Build memory from the journal."""

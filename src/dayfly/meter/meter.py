@@ -55,7 +55,7 @@ class _Account:
 
 
 class Meter:
-    """See the package's page. Loads itself again when the journal has lost a commit."""
+    """See the package's page. Whoever owns the journal loads it again when that has lost a commit."""
 
     def __init__(self, *, journal: Journal, clock: Clock) -> None:
         self._journal = journal
@@ -70,7 +70,6 @@ class Meter:
         self._touched_chunks: set[tuple[Scope, int]] = set()
         self._pruned: list[Change] = []
         self._rolled_hour = -1
-        journal.on_lost(self.load)
 
     # The hot path.
 

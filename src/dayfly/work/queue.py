@@ -27,7 +27,7 @@ JOURNAL_PAUSE_MS = 1_000
 
 
 class Work:
-    """See the package's page. Loads itself again when the journal has lost a commit."""
+    """See the package's page. Whoever owns the journal loads it again when that has lost a commit."""
 
     def __init__(self, *, journal: Journal, clock: Clock, ids: Ids) -> None:
         self._journal = journal
@@ -44,7 +44,6 @@ class Work:
         self._timer: tuple[int, Timer] | None = None
         self._started = False
         self._idle: list[Future[None]] = []
-        journal.on_lost(self.load)
 
     # What domains use.
 

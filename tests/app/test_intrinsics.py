@@ -106,6 +106,16 @@ def test_resources_come_after_what_they_need() -> None:
     assert set(references(parse("[!Sub ['${a}${b}', {a: !Ref c}], !GetAtt d.e]", Path("t")))) == {"b", "c", "d"}
 
 
+def test_resources_that_need_less_come_before_those_that_need_more() -> None:
+    """As CloudFormation makes them: a deployment holds a gateway response that nothing but the API refers to."""
+    resources = parse(
+        "Deployment: {Type: D, DependsOn: Method}\nMethod: {Type: M, Properties: {x: !Ref Api}}\nApi: {Type: A}\n"
+        "Response: {Type: R, Properties: {x: !Ref Api}}\n",
+        Path("t.yaml"),
+    )
+    assert in_order(resources, {}) == ["Api", "Method", "Response", "Deployment"]
+
+
 def test_a_cycle_of_resources_is_refused_at_its_line() -> None:
     resources = parse("A: {Type: T, Properties: {x: !Ref B}}\nB: {Type: T, Properties: {x: !Ref A}}\n", Path("t.yaml"))
     with pytest.raises(ApplicationError, match="A → B → A") as refused:

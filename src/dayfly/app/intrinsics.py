@@ -315,9 +315,13 @@ def _sub_references(argument: Any, mark: Mark | None) -> Iterator[tuple[str, Mar
 
 
 def in_order(resources: Mapping[str, Any], origins: Mapping[str, Mark]) -> list[str]:
-    """Logical ids, each after all it refers to or depends on. Raises ApplicationError for a cycle."""
+    """Logical ids, each after all it refers to or depends on. Raises ApplicationError for a cycle.
+
+    CloudFormation makes all that need nothing more at once, so those that need less come first; templates rely on it:
+    a GatewayResponse that no Deployment refers to is a part of it all the same.
+    """
     needs = {key: dependencies(resource, resources) - {key} for key, resource in resources.items()}
-    ordered: list[str] = []
+    depths: dict[str, int] = {}
     state: dict[str, int] = {}
 
     def visit(key: str, path: tuple[str, ...]) -> None:
@@ -332,11 +336,11 @@ def in_order(resources: Mapping[str, Any], origins: Mapping[str, Mark]) -> list[
         for need in sorted(needs[key]):
             visit(need, (*path, key))
         state[key] = 2
-        ordered.append(key)
+        depths[key] = 1 + max((depths[need] for need in needs[key]), default=0)
 
     for key in resources:
         visit(key, ())
-    return ordered
+    return sorted(resources, key=lambda key: depths[key])
 
 
 def dependencies(resource: Mapping[str, Any], resources: Mapping[str, Any]) -> set[str]:

@@ -188,6 +188,27 @@ async def test_a_file_of_the_application_that_is_not_there_fails_the_bundle(tmp_
         await esbuild.bundle(tool, tmp_path, ["index"], {}, tmp_path / "out", what="F")
 
 
+def test_a_configuration_in_typescript_knows_where_each_of_its_files_lies(tmp_path: Path) -> None:
+    """`serverless create --template aws-nodejs-typescript` names its handlers by `__dirname`."""
+    (tmp_path / "src" / "hello").mkdir(parents=True)
+    (tmp_path / "serverless.ts").write_text("import hello from './src/hello'")
+    (tmp_path / "src" / "hello" / "index.ts").write_text("export default __dirname")
+    tool = tmp_path / "node_modules" / ".bin" / "esbuild"
+    tool.parent.mkdir(parents=True)
+    # Stands in for esbuild: writes a bundle as it would.
+    tool.write_text(
+        f"#!{sys.executable}\nimport sys\n"
+        "made = [a for a in sys.argv if a.startswith('--outfile=')][0][10:]\n"
+        "open(made, 'w').write('// src/hello/index.ts\\nvar hello = __dirname;\\n\\n"
+        "// serverless.ts\\n// none.ts\\nmodule.exports = [hello, __filename, __fileurl, x_dirname];\\n')\n"
+    )
+    tool.chmod(0o755)
+    assert esbuild.bundle_config(tmp_path / "serverless.ts", tmp_path / "cache").read_text() == (
+        f'// src/hello/index.ts\nvar hello = "{tmp_path}/src/hello";\n\n// serverless.ts\n// none.ts\n'
+        f'module.exports = [hello, "{tmp_path}/serverless.ts", "file://{tmp_path}/serverless.ts", x_dirname];\n'
+    )
+
+
 def test_the_settings_of_sam_become_esbuilds_options() -> None:
     settings: dict[str, Any] = {
         "Format": "esm", "Sourcemap": True, "Target": "es2022", "OutExtension": [".js=.mjs"],

@@ -6,6 +6,7 @@ Settings are those of SAM: https://docs.aws.amazon.com/serverless-application-mo
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import platform
 import re
@@ -166,10 +167,36 @@ def bundle_config(path: Path, cache: Path | None) -> Path:
         target = home / "config" / f"{digest(str(path), path.read_bytes())}.cjs"
         target.parent.mkdir(parents=True, exist_ok=True)
         settings = ["--bundle", "--platform=node", "--packages=external", "--format=cjs", "--log-level=error"]
+        settings += [f"--define:import.meta.{name}={place}" for name, place in _PLACES.items()]
         command = [str(esbuild), path.name, *settings, f"--outfile={target}"]
         done = subprocess.run(command, cwd=path.parent, capture_output=True, text=True, check=False)
     except BuildFailed as error:
         raise ApplicationError(error.message, path) from error
     if done.returncode:
         raise ApplicationError(f"{path.name} cannot be read: {done.stderr.strip().splitlines()[0]}", path)
+    target.write_text(_in_place(target.read_text(encoding="utf-8"), path.parent), encoding="utf-8")
     return target
+
+
+_PLACES = {"dirname": "__dirname", "filename": "__filename", "url": "__fileurl"}
+"""What a module calls its own place, by the member of `import.meta`."""
+_PLACE = re.compile(r"\b(?:__dirname|__filename|__fileurl)\b")
+
+
+def _in_place(bundle: str, directory: Path) -> str:
+    """The bundle with each source file's own place in it, from which configurations make the names of handlers.
+
+    esbuild writes `// src/functions/a/index.ts` before what comes from that file.
+    """
+    here, made = directory, []
+
+    def place(match: re.Match[str]) -> str:
+        return json.dumps(
+            {"__dirname": str(here.parent), "__filename": str(here), "__fileurl": here.as_uri()}[match[0]]
+        )
+
+    for line in bundle.splitlines(keepends=True):
+        if line.startswith("// ") and (directory / line[3:].strip()).is_file():
+            here = (directory / line[3:].strip()).resolve()
+        made.append(_PLACE.sub(place, line))
+    return "".join(made)

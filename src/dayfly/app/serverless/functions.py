@@ -21,7 +21,7 @@ iamRoleStatements iamRoleStatementsName iamRoleStatementsInherit condition depen
 _HANDLED = frozenset(_HANDLED_WORDS.split())
 _IGNORED_WORDS = """
 vpc tracing kmsKeyArn awsKmsKeyArn versionFunction logRetentionInDays disableLogs snapStart provisionedConcurrency
-runtimeManagement warmup logs logDataProtectionPolicy tenancy recursiveLoop
+runtimeManagement warmup logs logDataProtectionPolicy tenancy recursiveLoop documentation alarms
 """
 _IGNORED = frozenset(_IGNORED_WORDS.split())
 _PROVIDER_HANDLED_WORDS = """

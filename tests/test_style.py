@@ -13,8 +13,8 @@ SOURCE = ROOT / "src" / "dayfly"
 
 FOUNDATION = {"errors", "clock", "ids", "limits", "identity"}
 DOMAIN = {
-    "buses", "functions", "gateways", "identity", "logs", "mail", "meter", "queues", "schedules", "stacks", "targets",
-    "topics", "work",
+    "buses", "functions", "gateways", "identity", "logs", "mail", "meter", "pipes", "queues", "schedules", "stacks",
+    "targets", "topics", "work",
 }  # fmt: skip
 # What each package may import of ours, besides itself. Packages that are not here (cli, console, server …) may all.
 MAY_IMPORT = {

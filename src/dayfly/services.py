@@ -9,12 +9,15 @@ from dayfly.api import Api
 from dayfly.gateways.outgoing import answer_for_aws
 
 if TYPE_CHECKING:
+    from dayfly.pipes.carry import Carrier
+    from dayfly.pipes.model import Pipe
     from dayfly.server import Platform
 
 
 def apis(platform: Platform) -> Mapping[str, Callable[[], Api]]:
     """The table."""
     answer_for_aws(platform.endpoint)
+    platform.sources.receivers.add("pipes", lambda: carrier_of(platform))
 
     def sqs() -> Api:
         from dayfly.api.sqs import Sqs
@@ -73,6 +76,12 @@ def apis(platform: Platform) -> Mapping[str, Callable[[], Api]]:
 
         return Scheduler(schedules=platform.schedules, journal=platform.journal)
 
+    def pipes() -> Api:
+        from dayfly.api.pipes import PipesApi
+        from dayfly.pipes.service import Pipes
+
+        return PipesApi(Pipes(sources=platform.sources, clock=platform.clock))
+
     def logs() -> Api:
         from dayfly.api.logs import CloudWatchLogs
 
@@ -99,7 +108,30 @@ def apis(platform: Platform) -> Mapping[str, Callable[[], Api]]:
         "apigatewaymanagementapi": connections,
         "events": events,
         "scheduler": scheduler,
+        "pipes": pipes,
         "logs": logs,
         "sts": sts,
         "iam": iam,
     }
+
+
+def carrier_of(platform: Platform) -> Carrier:
+    """What takes a batch through a pipe."""
+    from dayfly.pipes.carry import Carrier
+    from dayfly.pipes.service import PipeNotFound, pipe_of
+
+    def found(arn: str) -> tuple[Pipe, str]:
+        mapping = platform.sources.receiving(arn)
+        if mapping is None:
+            raise PipeNotFound(f"{arn} does not exist.")
+        return pipe_of(mapping), mapping.source_arn
+
+    return Carrier(
+        found=found,
+        functions=platform.functions,
+        targets=platform.targets,
+        call=platform.doors.call,
+        post=platform.buses.destinations.post,
+        journal=platform.journal,
+        ids=platform.ids,
+    )

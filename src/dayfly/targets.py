@@ -115,8 +115,8 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
 """
 
 
-async def _to_api(arn: Arn, delivery: Delivery) -> Changes:
-    """A route of an API: `<api>/<stage>/<method>/<path>`, whose `*` are filled in.
+async def _asked_api(arn: Arn, delivery: Delivery) -> bytes:
+    """The answer of a route of an API: `<api>/<stage>/<method>/<path>`, whose `*` are filled in.
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-api-gateway-target.html
     """
@@ -137,7 +137,7 @@ async def _to_api(arn: Arn, delivery: Delivery) -> Changes:
         raise Unavailable(f"{delivery.arn} answered {reply.status}")
     if reply.status >= 400:
         raise TargetRefused(f"{delivery.arn} answered {reply.status}")
-    return ()
+    return reply.body if isinstance(reply.body, bytes) else b""
 
 
 class Targets:
@@ -167,7 +167,8 @@ class Targets:
         if arn.service == "scheduler" and arn.resource.startswith("aws-sdk:"):
             return await self._universal(scope, arn.resource, delivery)
         if arn.service == "execute-api":
-            return await _to_api(arn, delivery)
+            await self.ask_api(delivery)
+            return ()
         hand = self._hands.get(arn.service)
         if hand is None and self._call is not None and arn.service in _BY_CALL:
             service, operation, params = _BY_CALL[arn.service](arn.resource, delivery)
@@ -176,6 +177,10 @@ class Targets:
         if hand is None:
             raise Unsupported(f"Targets of the service {arn.service} are not supported: {delivery.arn}")
         return await hand(arn.scope, delivery)
+
+    async def ask_api(self, delivery: Delivery) -> bytes:
+        """What a route of an API answers. Raises Unavailable (try again), TargetRefused."""
+        return await _asked_api(parse_arn(delivery.arn), delivery)
 
     async def _run(self, item: Item) -> Changes | Retry:
         sent = msgspec.msgpack.decode(item.payload, type=_Sent)

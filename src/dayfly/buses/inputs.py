@@ -12,7 +12,7 @@ import msgspec
 
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\*)\]|\['([^']+)'\]")
 _HOLE = re.compile(r"<([^<>\s]+)>")
-_MISSING = object()
+MISSING = object()
 
 
 class Transformer(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,13 +24,13 @@ class Transformer(msgspec.Struct, frozen=True, kw_only=True):
 
 def select(path: str, event: Any) -> Any:
     """The part of an event that a JSON path (`$.detail.items[0]`) points at; None where there is none."""
-    found = _select(path, event)
-    return None if found is _MISSING else found
+    found = found_at(path, event)
+    return None if found is MISSING else found
 
 
 def transform(transformer: Transformer, event: dict[str, Any], rule_arn: str, rule_name: str) -> bytes:
     """The template with every `<name>` filled in; a text keeps its quotes where the template has none around it."""
-    values = {name: _select(path, event) for name, path in transformer.paths.items()}
+    values = {name: found_at(path, event) for name, path in transformer.paths.items()}
     values |= {
         "aws.events.rule-arn": rule_arn,
         "aws.events.rule-name": rule_name,
@@ -46,15 +46,16 @@ def transform(transformer: Transformer, event: dict[str, Any], rule_arn: str, ru
             continue
         written += [
             template[at : hole.start()],
-            _filled(values[hole[1]], quoted=_inside_text(template[: hole.start()])),
+            filled(values[hole[1]], quoted=inside_text(template[: hole.start()])),
         ]
         at = hole.end()
     written.append(template[at:])
     return "".join(written).encode()
 
 
-def _filled(value: Any, *, quoted: bool) -> str:
-    if value is _MISSING:
+def filled(value: Any, *, quoted: bool) -> str:
+    """A value as it stands in a template: within the quotes of a text, or for itself."""
+    if value is MISSING:
         return "" if quoted else '""'
     if quoted:
         text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
@@ -62,11 +63,13 @@ def _filled(value: Any, *, quoted: bool) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _inside_text(before: str) -> bool:
+def inside_text(before: str) -> bool:
+    """Whether what follows this part of a template stands within quotes."""
     return len(re.findall(r'(?<!\\)"', before)) % 2 == 1
 
 
-def _select(path: str, event: Any) -> Any:
+def found_at(path: str, event: Any) -> Any:
+    """Like `select`, but `MISSING` where there is none."""
     if path in ("$", "$."):
         return event
     at = 1
@@ -74,10 +77,10 @@ def _select(path: str, event: Any) -> Any:
     while at < len(path):
         step = _STEP.match(path, at)
         if step is None:
-            return _MISSING
+            return MISSING
         found = _stepped(found, step)
-        if found is _MISSING:
-            return _MISSING
+        if found is MISSING:
+            return MISSING
         at = step.end()
     return found
 
@@ -85,10 +88,10 @@ def _select(path: str, event: Any) -> Any:
 def _stepped(found: Any, step: re.Match[str]) -> Any:
     name = step[1] or step[3]
     if name is not None:
-        return found.get(name, _MISSING) if isinstance(found, dict) else _MISSING
+        return found.get(name, MISSING) if isinstance(found, dict) else MISSING
     if not isinstance(found, list):
-        return _MISSING
+        return MISSING
     if step[2] == "*":
         return found
     index = int(step[2])
-    return found[index] if index < len(found) else _MISSING
+    return found[index] if index < len(found) else MISSING

@@ -26,6 +26,7 @@ from dayfly.functions.names import read_function
 from dayfly.functions.streams import Streams, filter_of, is_stream
 from dayfly.identity.names import Scope, parse_arn
 from dayfly.ids import Ids
+from dayfly.pipes.model import Pipe
 from dayfly.queues import Delivery, Queue, Queues
 from dayfly.store import Changes, Journal
 from dayfly.topics.patterns import InvalidPattern, Matcher, compile_pattern
@@ -81,6 +82,8 @@ class SourceMapping(msgspec.Struct, frozen=True, kw_only=True):
     failure_arn: str = ""
     modified_ms: int = 0
     tags: dict[str, str] = {}
+    pipe: Pipe | None = None
+    """What takes the batches where it is no function; `function_arn` is the pipe's ARN then."""
 
     @property
     def scope(self) -> Scope:
@@ -89,6 +92,23 @@ class SourceMapping(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def arn(self) -> str:
         return self.scope.arn("lambda", f"event-source-mapping:{self.id}")
+
+
+class Receivers:
+    """Who takes batches: functions, or what was added for another service in a receiver's ARN."""
+
+    def __init__(self, functions: Invoker) -> None:
+        self._functions = functions
+        self._others: dict[str, Callable[[], Any]] = {}
+
+    def add(self, service: str, make: Callable[[], Any]) -> None:
+        """`make` gives what has an `invoke` like that of functions; it is called for each batch."""
+        self._others[service] = make
+
+    async def invoke(self, scope: Scope, name: str, payload: bytes, *, source: str) -> Any:
+        other = self._others.get(parse_arn(name).service)
+        receiver = self._functions if other is None else other()
+        return await receiver.invoke(scope, name, payload, source=source)
 
 
 class Sources:
@@ -109,7 +129,10 @@ class Sources:
         self._ids = ids
         self._queues = queues
         self._functions = functions
+        self.receivers = Receivers(functions)
         self._streams = streams
+        if streams is not None:
+            streams.hand_to(self.receivers)
         self._mappings: dict[str, SourceMapping] = {}
         self._pollers: dict[str, asyncio.Task[None]] = {}
         self._batches: set[asyncio.Task[None]] = set()
@@ -168,11 +191,20 @@ class Sources:
                 mapping
                 for mapping in self._mappings.values()
                 if mapping.scope == scope
+                and mapping.pipe is None
                 and source_arn in (None, mapping.source_arn)
                 and function_arn in (None, mapping.function_arn)
             ),
             key=lambda mapping: mapping.id,
         )
+
+    def piped(self) -> list[SourceMapping]:
+        """The mappings that pipes have."""
+        return [mapping for mapping in self._mappings.values() if mapping.pipe is not None]
+
+    def receiving(self, arn: str) -> SourceMapping | None:
+        """The mapping whose batches a pipe takes."""
+        return next((mapping for mapping in self.piped() if mapping.function_arn == arn), None)
 
     async def settled(self) -> None:
         """Return once everything that look-ups have shown so far is durable."""
@@ -340,7 +372,8 @@ class Sources:
         delay_s = _RETRY_S / 4
         while True:
             try:
-                return await self._functions.invoke(mapping.scope, mapping.function_arn, payload, source="sqs")
+                taken: Result = await self.receivers.invoke(mapping.scope, mapping.function_arn, payload, source="sqs")
+                return taken
             except TooManyRequests:
                 if self._clock.now_ms() + delay_s * 1000 >= until_ms:
                     return None

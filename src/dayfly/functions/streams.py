@@ -62,6 +62,10 @@ class Streams:
         self._send = send
         self._turns: dict[tuple[str, str], asyncio.Event] = {}
 
+    def hand_to(self, receivers: Invoker) -> None:
+        """Who takes batches from now on."""
+        self._functions = receivers
+
     def wake(self, service: str, scope: Scope) -> None:
         """Something of this service changed: let its readers look."""
         turn = self._turns.pop((service, scope.account), None)

@@ -69,6 +69,15 @@ def test_a_parameter_without_a_value_is_made_up_and_said(tmp_path: Path) -> None
     assert (item.level, item.line) == ("warning", 4)
 
 
+def test_a_made_up_value_has_the_form_that_its_name_asks_for(tmp_path: Path) -> None:
+    names = ("AdminEmail", "PhoneNumber", "WebhookUrl", "Table_Name")
+    parameters = "".join(f"  {name}: {{Type: String}}\n" for name in names)
+    text = f"Parameters:\n{parameters}Resources: {{Q: {{Type: AWS::SQS::Queue}}}}\n"
+    assert list(application(tmp_path, text).parameters.values()) == [
+        "adminemail@example.com", "+12065550100", "https://webhookurl.example.com", "local-table_name",
+    ]  # fmt: skip
+
+
 def test_an_included_openapi_file_takes_the_place_of_its_transform(tmp_path: Path) -> None:
     (tmp_path / "api.yaml").write_text("openapi: 3.0.1\npaths: {/x: {get: {responses: {}}}}\n")
     text = (

@@ -185,6 +185,9 @@ def _made_up(key: str, kind: str, definition: Any) -> str:
     for named, ids in _MADE_UP_IDS.items():
         if named in kind or (named in key.replace("_", "") and key.rstrip("s").endswith(("Id", named))):
             return ids
+    for ends, value in _MADE_UP_FORMS.items():
+        if key.lower().replace("_", "").endswith(ends):
+            return value.format(name=key.lower().replace("_", "-"))
     return f"local-{key.lower()}"
 
 
@@ -195,6 +198,12 @@ _MADE_UP_IDS = {
     "Vpc": "vpc-0123456789abcdef0",
 }
 """Networks have no effect here, but their ids are checked."""
+_MADE_UP_FORMS = {
+    ("email", "emailaddress", "mail"): "{name}@example.com",
+    ("phone", "phonenumber", "mobile"): "+12065550100",
+    ("url", "uri", "webhook"): "https://{name}.example.com",
+}
+"""Services refuse addresses that are none; example.com and these numbers belong to nobody."""
 
 
 def _ssm_value(name: str, options: Options, doors: Doors, report: Report, mark: Mark | None) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dayfly.app.resources import Physical, Properties, Replace, ResourceType, Site
 from dayfly.app.resources.absent import gone
 from dayfly.app.resources.naming import generated_name
-from dayfly.app.resources.properties import changed, numbers, picked
+from dayfly.app.resources.properties import changed, numbers, picked, truth
 
 _POOL = (
     "Policies",
@@ -173,9 +173,145 @@ class UserPoolGroup:
         await gone(site, "cognito-idp", "DeleteGroup", code, UserPoolId=pool, GroupName=physical.id)
 
 
+class UserPoolUser:
+    """AWS::Cognito::UserPoolUser."""
+
+    _plain = ("UserAttributes", "ValidationData", "ForceAliasCreation", "MessageAction", "DesiredDeliveryMediums")
+    known = frozenset({*_plain, "UserPoolId", "Username", "ClientMetadata"})
+    ignored: frozenset[str] = frozenset()
+
+    async def create(self, site: Site, logical_id: str, properties: Properties) -> Physical:
+        name = properties.get("Username") or generated_name(site, logical_id, properties, longest=128)
+        params = picked(properties, *self._plain, "UserPoolId", "ClientMetadata")
+        if "ForceAliasCreation" in params:
+            params["ForceAliasCreation"] = truth(params["ForceAliasCreation"])
+        made = await site.do("cognito-idp", "AdminCreateUser", Username=name, **params)
+        return Physical(id=made["User"]["Username"])
+
+    async def update(
+        self, site: Site, physical: Physical, before: Properties, after: Properties, logical_id: str
+    ) -> Physical:
+        if before != after:
+            raise Replace
+        return physical
+
+    async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
+        pool, absent = properties["UserPoolId"], ("ResourceNotFoundException", "UserNotFoundException")
+        await gone(site, "cognito-idp", "AdminDeleteUser", *absent, UserPoolId=pool, Username=physical.id)
+
+
+class UserPoolUserToGroupAttachment:
+    """AWS::Cognito::UserPoolUserToGroupAttachment."""
+
+    known = frozenset({"UserPoolId", "Username", "GroupName"})
+    ignored: frozenset[str] = frozenset()
+
+    async def create(self, site: Site, logical_id: str, properties: Properties) -> Physical:
+        named = picked(properties, "UserPoolId", "Username", "GroupName")
+        await site.do("cognito-idp", "AdminAddUserToGroup", **named)
+        return Physical(id="|".join(str(value) for value in named.values()))
+
+    async def update(
+        self, site: Site, physical: Physical, before: Properties, after: Properties, logical_id: str
+    ) -> Physical:
+        if before != after:
+            raise Replace
+        return physical
+
+    async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
+        named = picked(properties, "UserPoolId", "Username", "GroupName")
+        absent = ("ResourceNotFoundException", "UserNotFoundException")
+        await gone(site, "cognito-idp", "AdminRemoveUserFromGroup", *absent, **named)
+
+
+class UserPoolResourceServer:
+    """AWS::Cognito::UserPoolResourceServer."""
+
+    known = frozenset({"UserPoolId", "Identifier", "Name", "Scopes"})
+    ignored: frozenset[str] = frozenset()
+
+    async def create(self, site: Site, logical_id: str, properties: Properties) -> Physical:
+        await site.do("cognito-idp", "CreateResourceServer", **picked(properties, *self.known))
+        return Physical(id=properties["Identifier"])
+
+    async def update(
+        self, site: Site, physical: Physical, before: Properties, after: Properties, logical_id: str
+    ) -> Physical:
+        if before != after:  # the companion cannot change one
+            raise Replace
+        return physical
+
+    async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
+        return  # it goes with its user pool: the companion cannot delete one
+
+
+class UserPoolIdentityProvider:
+    """AWS::Cognito::UserPoolIdentityProvider."""
+
+    _plain = ("UserPoolId", "ProviderName", "ProviderType", "ProviderDetails", "AttributeMapping", "IdpIdentifiers")
+    known = frozenset(_plain)
+    ignored: frozenset[str] = frozenset()
+
+    async def create(self, site: Site, logical_id: str, properties: Properties) -> Physical:
+        await site.do("cognito-idp", "CreateIdentityProvider", **picked(properties, *self._plain))
+        return Physical(id=properties["ProviderName"])
+
+    async def update(
+        self, site: Site, physical: Physical, before: Properties, after: Properties, logical_id: str
+    ) -> Physical:
+        if changed(before, after, "UserPoolId", "ProviderName", "ProviderType"):
+            raise Replace
+        given = picked(after, *(name for name in self._plain if name != "ProviderType"))
+        await site.do("cognito-idp", "UpdateIdentityProvider", **given)
+        return physical
+
+    async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
+        named = picked(properties, "UserPoolId", "ProviderName")
+        await gone(site, "cognito-idp", "DeleteIdentityProvider", "ResourceNotFoundException", **named)
+
+
+class IdentityPool:
+    """AWS::Cognito::IdentityPool."""
+
+    _plain = (
+        "SupportedLoginProviders", "DeveloperProviderName", "CognitoIdentityProviders", "OpenIdConnectProviderARNs",
+        "SamlProviderARNs",
+    )  # fmt: skip
+    _truths = ("AllowUnauthenticatedIdentities", "AllowClassicFlow")
+    known = frozenset({*_plain, *_truths, "IdentityPoolName", "IdentityPoolTags"})
+    ignored = frozenset({"CognitoEvents", "CognitoStreams", "PushSync"})
+
+    async def create(self, site: Site, logical_id: str, properties: Properties) -> Physical:
+        name = properties.get("IdentityPoolName") or generated_name(site, logical_id, properties, longest=128)
+        made = await site.do("cognito-identity", "CreateIdentityPool", **self._given(properties, name))
+        return Physical(id=made["IdentityPoolId"], attributes={"Name": name})
+
+    def _given(self, properties: Properties, name: str) -> Properties:
+        truths = {key: truth(properties[key]) for key in self._truths if key in properties}
+        tags = {tag["Key"]: str(tag["Value"]) for tag in properties.get("IdentityPoolTags") or ()}
+        given = {**picked(properties, *self._plain), **truths, "IdentityPoolName": name}
+        return given | ({"IdentityPoolTags": tags} if tags else {})
+
+    async def update(
+        self, site: Site, physical: Physical, before: Properties, after: Properties, logical_id: str
+    ) -> Physical:
+        given = self._given(after, after.get("IdentityPoolName") or physical.attributes["Name"])
+        await site.do("cognito-identity", "UpdateIdentityPool", IdentityPoolId=physical.id, **given)
+        return Physical(id=physical.id, attributes={"Name": given["IdentityPoolName"]})
+
+    async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
+        absent = "ResourceNotFoundException"
+        await gone(site, "cognito-identity", "DeleteIdentityPool", absent, IdentityPoolId=physical.id)
+
+
 TYPES: dict[str, ResourceType] = {
     "AWS::Cognito::UserPool": UserPool(),
     "AWS::Cognito::UserPoolClient": UserPoolClient(),
     "AWS::Cognito::UserPoolDomain": UserPoolDomain(),
     "AWS::Cognito::UserPoolGroup": UserPoolGroup(),
+    "AWS::Cognito::UserPoolUser": UserPoolUser(),
+    "AWS::Cognito::UserPoolUserToGroupAttachment": UserPoolUserToGroupAttachment(),
+    "AWS::Cognito::UserPoolResourceServer": UserPoolResourceServer(),
+    "AWS::Cognito::UserPoolIdentityProvider": UserPoolIdentityProvider(),
+    "AWS::Cognito::IdentityPool": IdentityPool(),
 }

@@ -107,8 +107,18 @@ TYPES: dict[str, ResourceType] = {
     "AWS::EC2::NetworkAcl": Inert("acl-{id}", Id="acl-{id}"),
     "AWS::EC2::NetworkAclEntry": Inert("{id}", Id="{id}"),
     "AWS::EC2::SubnetNetworkAclAssociation": Inert("aclassoc-{id}", AssociationId="aclassoc-{id}"),
-    "AWS::EC2::VPCEndpoint": Inert("vpce-{id}", Id="vpce-{id}"),
+    "AWS::EC2::VPCEndpoint": Inert(
+        "vpce-{id}",
+        Id="vpce-{id}",
+        DnsEntries="Z0123456789ABCDEFGHIJ:vpce-{id}.vpce.{region}.amazonaws.com",
+        NetworkInterfaceIds="eni-{id}",
+        CreationTimestamp="2020-01-01T00:00:00Z",
+    ),
     "AWS::EC2::FlowLog": Inert("fl-{id}", Id="fl-{id}"),
+    "AWS::Cognito::IdentityPoolRoleAttachment": Inert("{id}", Id="{id}"),
+    "AWS::Cognito::UserPoolRiskConfigurationAttachment": Inert("{id}"),
+    "AWS::Cognito::UserPoolUICustomizationAttachment": Inert("{id}"),
+    "AWS::Logs::ResourcePolicy": Inert(name="PolicyName"),
     "AWS::WAFv2::WebACL": Inert(
         "{name}|{id}|REGIONAL", Arn=_arn("wafv2", "regional/webacl/{name}/{id}"), Id="{id}", Capacity="0"
     ),

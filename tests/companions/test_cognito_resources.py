@@ -1,0 +1,52 @@
+"""Users, groups, resource servers, identity providers and identity pools of stacks.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/AWS_Cognito.html
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dayfly.app.resources import Site
+from dayfly.app.resources.cognito import TYPES
+from dayfly.clock import SystemClock
+from dayfly.companions import Companions
+from dayfly.identity import Caller, Scope
+from dayfly.store.memory import MemoryJournal
+
+CALLER = Caller(scope=Scope("123123123123", "eu-central-1"))
+
+
+async def test_what_belongs_to_a_user_pool_is_made_and_taken_away(tmp_path: Path) -> None:
+    companions = Companions(journal=MemoryJournal(), clock=SystemClock(), directory=tmp_path)
+    site = Site(caller=CALLER, stack="shop", stack_id="arn:x/shop/1", call=companions.call, endpoint="http://x")
+    try:
+        pool = await TYPES["AWS::Cognito::UserPool"].create(site, "People", {"UsernameAttributes": ["email"]})
+        of = {"UserPoolId": pool.id}
+        group = await TYPES["AWS::Cognito::UserPoolGroup"].create(site, "Admins", {**of, "GroupName": "admins"})
+        wanted = {**of, "Username": "ada@example.com", "ForceAliasCreation": "true",
+                  "UserAttributes": [{"Name": "email", "Value": "ada@example.com"}]}  # fmt: skip
+        user = await TYPES["AWS::Cognito::UserPoolUser"].create(site, "Ada", wanted)
+        member = {**of, "Username": user.id, "GroupName": group.id}
+        joined = await TYPES["AWS::Cognito::UserPoolUserToGroupAttachment"].create(site, "Member", member)
+        found = await site.do("cognito-idp", "ListUsersInGroup", **of, GroupName="admins")
+        assert [one["Username"] for one in found["Users"]] == [user.id]
+        await TYPES["AWS::Cognito::UserPoolUserToGroupAttachment"].delete(site, joined, member)
+        assert (await site.do("cognito-idp", "ListUsersInGroup", **of, GroupName="admins"))["Users"] == []
+        await TYPES["AWS::Cognito::UserPoolUser"].delete(site, user, wanted)
+        assert (await site.do("cognito-idp", "ListUsers", **of))["Users"] == []
+
+        scopes = {**of, "Identifier": "shop", "Name": "shop", "Scopes": [{"ScopeName": "r", "ScopeDescription": "R"}]}
+        server = await TYPES["AWS::Cognito::UserPoolResourceServer"].create(site, "Server", scopes)
+        assert server.id == "shop"
+        provider = {**of, "ProviderName": "Google", "ProviderType": "Google", "ProviderDetails": {"client_id": "c"}}
+        assert (await TYPES["AWS::Cognito::UserPoolIdentityProvider"].create(site, "G", provider)).id == "Google"
+
+        open_ = {"AllowUnauthenticatedIdentities": "true"}
+        identities = await TYPES["AWS::Cognito::IdentityPool"].create(site, "Visitors", open_)
+        shown = await site.do("cognito-identity", "DescribeIdentityPool", IdentityPoolId=identities.id)
+        assert shown["AllowUnauthenticatedIdentities"] is True
+        assert identities.attributes["Name"] == shown["IdentityPoolName"]
+        await TYPES["AWS::Cognito::IdentityPool"].delete(site, identities, open_)
+    finally:
+        await companions.close()

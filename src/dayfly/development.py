@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dayfly.app import compose
 from dayfly.app.application import Application
 from dayfly.app.apply import Deployer, Deployment
 from dayfly.app.load import load
@@ -42,6 +43,9 @@ class Wanted(NamedTuple):
     stage: str | None
     region: str | None
     params: Mapping[str, str]
+    part: compose.Part | None = None
+    """Of a composition: its parameters may be outputs of others."""
+    composition: Path | None = None
 
 
 class _Deployed:
@@ -54,8 +58,10 @@ class _Deployed:
         builder: Builder,
         code: Mapping[str, Path],
         deployment: Deployment,
+        params: Mapping[str, str],
     ) -> None:
         self.wanted = wanted
+        self.params = params
         self.code = code
         self.application = application
         self.builder = builder
@@ -144,15 +150,36 @@ class Session:
     # Applying
 
     async def _start(self) -> None:
-        for wanted in self._wanted:
-            self._deployed.append(await self._apply(wanted))
-            if len(self._deployed) == 1:
-                self._platform.settle(self._deployed[0].application.region)
+        for asked in self._wanted:
+            for wanted in await self._services(asked):
+                self._deployed.append(await self._apply(wanted, self._deployed))
+                if len(self._deployed) == 1:
+                    self._platform.settle(self._deployed[0].application.region)
+
+    async def _services(self, wanted: Wanted) -> list[Wanted]:
+        """The application, or all of a composition."""
+        parts = await asyncio.to_thread(
+            compose.parts_of, wanted.path, stage=wanted.stage, cache=self._platform.settings.cache
+        )
+        if parts is None:
+            return [wanted]
+        return [wanted._replace(path=part.path, part=part, composition=wanted.path) for part in parts]
+
+    def _params(self, wanted: Wanted, among: Sequence[_Deployed]) -> Mapping[str, str]:
+        """What is said, else the composition's, with outputs of its other services. Raises ApplicationError."""
+        if wanted.part is None:
+            return wanted.params
+        outputs = {
+            one.wanted.part.name: {name: str(output.value) for name, output in one.deployment.stack.outputs.items()}
+            for one in among
+            if one.wanted.part is not None and one.wanted.composition == wanted.composition
+        }
+        return {**compose.filled(wanted.part, outputs), **wanted.params}
 
     async def deploy(self, wanted: Wanted) -> dict[str, Any]:
         """One more application, or one that runs already once more; its stack's record. Raises ApplicationError."""
         async with self._one_at_a_time:
-            deployed = await self._apply(wanted)
+            deployed = await self._apply(wanted, self._deployed)
             others = [one for one in self._deployed if one.application.path != deployed.application.path]
             self._deployed = [*others, deployed]
             self._face()
@@ -171,16 +198,17 @@ class Session:
             self._changed.set()
             return True
 
-    async def _apply(self, wanted: Wanted) -> _Deployed:
+    async def _apply(self, wanted: Wanted, among: Sequence[_Deployed]) -> _Deployed:
         """From a path to a running application. Raises ApplicationError."""
         platform = self._platform
+        params = self._params(wanted, among)
         application = await asyncio.to_thread(
             load,
             wanted.path,
             stage=wanted.stage,
             region=wanted.region,
             account=platform.settings.account,
-            params=wanted.params,
+            params=params,
             default_region=platform.settings.region,
             doors=lookups(
                 account=platform.settings.account,
@@ -194,7 +222,7 @@ class Session:
         code = await builder.build()
         await self._fetch_sdks(application, code)
         deployment = await self._deployer.deploy(application, code)
-        return _Deployed(wanted, application, builder, code, deployment)
+        return _Deployed(wanted, application, builder, code, deployment, params)
 
     async def _fetch_sdks(self, application: Application, code: Mapping[str, Path]) -> None:
         """Node code finds the SDK that AWS's runtime ships; fetched now, the first event need not wait for it."""
@@ -238,7 +266,10 @@ class Session:
         """After a reset: the same applications, with nothing in them."""
         async with self._one_at_a_time:
             self._platform.doors.front.clear()
-            self._deployed = [await self._apply(one.wanted) for one in self._deployed]
+            again: list[_Deployed] = []
+            for one in self._deployed:
+                again.append(await self._apply(one.wanted, again))
+            self._deployed = again
             self._face()
 
     # Following
@@ -311,8 +342,9 @@ class Session:
     async def _edited(self, changed: set[Path]) -> None:
         async with self._one_at_a_time:
             for place, one in enumerate(self._deployed):
-                if changed & set(one.application.files):
-                    self._deployed[place] = await self._apply(one.wanted)
+                # An edit of one service may have given another one other outputs.
+                if changed & set(one.application.files) or self._params(one.wanted, self._deployed) != one.params:
+                    self._deployed[place] = await self._apply(one.wanted, self._deployed)
                     self._face()
                     steps = [
                         step for step in self._deployed[place].deployment.steps if step.action not in ("none", "skip")

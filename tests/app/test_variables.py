@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dayfly.app.variables import Doors, Options, Resolver
+from dayfly.app.variables.sources import read_dotenv
 from dayfly.app.yaml import ApplicationError, parse
 
 
@@ -150,3 +151,17 @@ def test_doors_answer_for_what_is_outside(tmp_path: Path) -> None:
 
 def test_what_is_not_asked_for_is_not_resolved(tmp_path: Path) -> None:
     assert resolve(tmp_path, "custom:\n  bad: ${env:NOPE}\n  x: fine") == "fine"
+
+
+def test_dotenv_files_are_read_as_the_framework_reads_them(tmp_path: Path) -> None:
+    """https://www.npmjs.com/package/dotenv"""
+    (tmp_path / ".env").write_text(
+        "# a comment\nHOURS=24# hours\nexport NAME = ada\nEMPTY=\nQUOTED='a # b'   # said\n"
+        'KEY="first\nsecond\\nthird"\nYAML: value\nURL=https://${NAME}.example.com/$HOURS${NONE:-x}\nPRICE=\\$5\n'
+        "not a line\nAFTER=it's\n"
+    )
+    (tmp_path / ".env.dev").write_text("NAME=bob\n")
+    assert read_dotenv(tmp_path, "dev")[0] == {
+        "HOURS": "24", "NAME": "bob", "EMPTY": "", "QUOTED": "a # b", "KEY": "first\nsecond\nthird", "YAML": "value",
+        "URL": "https://bob.example.com/24x", "PRICE": "$5", "AFTER": "it's",
+    }  # fmt: skip

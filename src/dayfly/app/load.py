@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dayfly.app import sam
+from dayfly.app import compose, sam
 from dayfly.app.application import Application, FunctionName
 from dayfly.app.public_layers import supplied
 from dayfly.app.report import Report
@@ -83,6 +83,8 @@ def find(path: Path) -> Path:
     for name in (*SERVERLESS_FILES, *TEMPLATE_FILES):
         if (path / name).is_file():
             return path / name
+    if compose.find(path) is not None:
+        raise ApplicationError(f"{path} holds several services: name one of them, or start all with dayfly dev {path}")
     raise ApplicationError(f"{path} holds no application: there is no serverless.yml and no template.yaml")
 
 

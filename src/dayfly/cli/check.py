@@ -35,6 +35,7 @@ def check(
     """
     from rich.text import Text
 
+    from dayfly.app import compose
     from dayfly.app.load import load
     from dayfly.app.report import resource_items
     from dayfly.app.resources.table import TABLE
@@ -42,10 +43,12 @@ def check(
     from dayfly.cli.options import parameters
 
     unsupported = 0
-    for path in paths or [Path()]:
-        application = load(
-            path, stage=stage, region=region, default_region=REGION, account=account, params=parameters(param)
-        )
+    services = [(path, compose.parts_of(path, stage=stage)) for path in paths or [Path()]]
+    wanted = [(one.path, one.params) for _, parts in services for one in parts or ()]
+    wanted += [(path, {}) for path, parts in services if parts is None]
+    for path, params in wanted:
+        given = {**params, **parameters(param)}
+        application = load(path, stage=stage, region=region, default_region=REGION, account=account, params=given)
         found = [*application.items, *resource_items(application.template, application.origins, TABLE)]
         items = list(dict.fromkeys(found))
         unsupported += sum(item.level == "unsupported" for item in items)

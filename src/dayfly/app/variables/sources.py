@@ -7,6 +7,7 @@ Reference: https://www.serverless.com/framework/docs/guides/variables
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -255,6 +256,25 @@ _SOURCES: dict[str, Callable[[Resolver, str, str, Place], Any]] = {
 }
 
 
+# Quoted values may hold line ends and `#`; elsewhere `#` begins a comment.
+_ENTRY = re.compile(
+    r"""^[ \t]*(?:export[ \t]+)?(?P<key>[\w.-]+)(?:[ \t]*=|:[ \t])"""
+    r"""(?P<value>[ \t]*(?:'[^']*'|"(?:\\.|[^"\\])*"|`[^`]*`)(?=[ \t]*(?:\#|$))|[^#\r\n]*)""",
+    re.MULTILINE,
+)
+_EXPANDED = re.compile(r"(?<!\\)\$(?:\{([\w.-]+)(?::-([^}]*))?\}|(\w+))")
+
+
+def _dotenv_value(text: str, known: Mapping[str, str]) -> str:
+    """https://www.npmjs.com/package/dotenv and dotenv-expand, which the Framework reads these files with."""
+    quote = text[:1] if len(text) > 1 and text[0] in "'\"`" and text[-1] == text[0] else ""
+    if quote:
+        text = text[1:-1]
+    if quote == '"':
+        text = text.replace("\\n", "\n").replace("\\r", "\r")
+    return _EXPANDED.sub(lambda match: known.get(match[1] or match[3], match[2] or ""), text).replace("\\$", "$")
+
+
 def read_dotenv(directory: Path, stage: str) -> tuple[dict[str, str], list[Path]]:
     """The variables of `.env.<stage>.local`, `.env.<stage>`, `.env.local` and `.env`, the first to name one winning."""
     values: dict[str, str] = {}
@@ -264,16 +284,8 @@ def read_dotenv(directory: Path, stage: str) -> tuple[dict[str, str], list[Path]
         if not path.is_file():
             continue
         files.append(path)
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            key, equals, value = line.removeprefix("export ").partition("=")
-            if not equals or line.lstrip().startswith("#"):
-                continue
-            text = value.strip()
-            if len(text) > 1 and text[0] in "'\"" and text[-1] == text[0]:
-                text = text[1:-1].replace("\\n", "\n") if text[0] == '"' else text[1:-1]
-            else:
-                text = text.split(" #", 1)[0].strip()
-            values.setdefault(key.strip(), text)
+        for match in _ENTRY.finditer(path.read_text(encoding="utf-8-sig", errors="replace")):
+            values.setdefault(match["key"], _dotenv_value(match["value"].strip(), values))
     return values, files
 
 

@@ -1,4 +1,4 @@
-"""Functions by what people call them: name, key in `serverless.yml`, logical id, ARN."""
+"""Functions and schedules by what people call them: name, key in `serverless.yml`, logical id, ARN."""
 
 from __future__ import annotations
 
@@ -34,6 +34,14 @@ class Names:
                     made = self._stacks.resources(stack).get(logical_id)
                     return made.physical_id if made else name
         raise NotFound(f"there is no function {said}")
+
+    def schedule(self, scope: Scope, said: str) -> str:
+        """The physical name of what a stack made by this logical id; else what was said."""
+        for stack in self._stacks.all(scope):
+            made = self._stacks.resources(stack).get(said)
+            if made is not None:
+                return made.physical_id
+        return said
 
     def functions(self, scope: Scope) -> list[dict[str, str]]:
         return [{"name": held.name} for held in self._functions.catalogue.every() if held.scope == scope]

@@ -331,3 +331,44 @@ resources:
         "Sub": {"Value": {"Fn::Sub": "${Jobs.Arn}-${AWS::Region}"}},
     }
     assert [item.level for item in made.items] == ["ignored"]
+
+
+def test_state_machines_of_the_step_functions_plugin_and_what_starts_them(tmp_path: Path) -> None:
+    """https://www.serverless.com/plugins/serverless-step-functions"""
+    text = """
+plugins: [serverless-step-functions]
+functions: {hello-world: {handler: a.b}}
+stepFunctions:
+  validate: true
+  stateMachines:
+    greet:
+      name: my-machine
+      role: {"Fn::GetAtt": [Own, Arn]}
+      dependsOn: Table
+      useExactVersion: true
+      events:
+        - schedule: {rate: rate(1 day), enabled: false, input: {a: 1}}
+        - eventBridge: {event: {source: [shop]}, eventBusName: orders}
+        - http: GET greetings
+      definition: {StartAt: A, States: {A: {Type: Task, Resource: !GetAtt hello-world.Arn, End: true}}}
+    second: {definition: {StartAt: A, States: {}}}
+"""
+    made = application(tmp_path, HEAD + text)
+    found = made.template["Resources"]
+    machine = found["MyDashmachine"]
+    assert machine["DependsOn"] == ["Table"]
+    assert machine["Properties"]["RoleArn"] == {"Fn::GetAtt": ["Own", "Arn"]}
+    state = machine["Properties"]["Definition"]["States"]["A"]
+    assert state["Resource"] == {"Fn::GetAtt": ["HelloDashworldLambdaFunction", "Arn"]}
+    assert "SecondStepFunctionsStateMachine" in found
+    schedule, rule = (found[f"MyDashmachineEventsRule{number}"]["Properties"] for number in (1, 2))
+    assert (schedule["State"], schedule["Targets"][0]["Input"]) == ("DISABLED", '{"a": 1}')
+    assert (rule["EventBusName"], rule["Targets"][0]["Arn"]) == ("orders", {"Ref": "MyDashmachine"})
+    method = found["ApiGatewayMethodGreetingsGet"]["Properties"]
+    assert method["Integration"]["Uri"]["Fn::Sub"].endswith(":states:action/StartExecution")
+    whats = {item.what for item in made.items}
+    assert whats == {"stepFunctions.validate", "useExactVersion of state machine greet"}
+    without = application(tmp_path, HEAD + text.replace("plugins: [serverless-step-functions]", ""))
+    assert [item.what for item in without.items] == [
+        "stepFunctions: serverless-step-functions is not among the plugins"
+    ]

@@ -169,6 +169,7 @@ def test_mail_lists_the_inbox(dayfly: Command, shop: Served) -> None:
 def test_tick_fires_a_function_or_a_schedule(dayfly: Command) -> None:
     (name,) = dayfly("tick", "hello", "--json").said["fired"]
     assert dayfly("tick", name).out == f"fired {name}\n"
+    assert dayfly("tick", "HelloEventsRuleSchedule1").out == f"fired {name}\n"
     done = dayfly("tick", "failing")
     assert done.status == 2
     assert "failing" in done.err

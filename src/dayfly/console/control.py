@@ -41,6 +41,10 @@ class Names(Protocol):
         """The physical name for a name, a key, a logical id or an ARN. Raises NotFound."""
         ...
 
+    def schedule(self, scope: Scope, said: str) -> str:
+        """The name of a schedule for its logical id; anything else as it is."""
+        ...
+
     def functions(self, scope: Scope) -> list[dict[str, str]]: ...
 
 
@@ -172,7 +176,8 @@ class Control:
         if set(wanted) not in ({"function"}, {"schedule"}):
             raise Invalid('the body must be {"function": …} or {"schedule": …}')
         function = self._names.function(scope, wanted["function"]) if "function" in wanted else None
-        fired = await self._tick(scope, function, wanted.get("schedule"))
+        schedule = self._names.schedule(scope, wanted["schedule"]) if "schedule" in wanted else None
+        fired = await self._tick(scope, function, schedule)
         if not fired:
             raise NotFound(
                 f"no schedule fires the function {wanted['function']}"

@@ -6,14 +6,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from dayfly.app.serverless import constructs, events, extrinsic, functions, plugins, pseudo
+from dayfly.app.serverless import constructs, events, extrinsic, functions, plugins, pseudo, state_machines
 from dayfly.app.serverless.service import Function, Service, merge
 from dayfly.app.yaml import ApplicationError, Map, mark_of
 
 _KNOWN_WORDS = """
 service provider functions resources custom plugins package layers frameworkVersion configValidationMode params
 stages useDotenv constructs variablesResolutionMode unresolvedVariablesNotificationMode
-deprecationNotificationMode disabledDeprecations build console
+deprecationNotificationMode disabledDeprecations build console stepFunctions
 """
 _KNOWN = frozenset(_KNOWN_WORDS.split())
 _WITHOUT_EFFECT_WORDS = """
@@ -34,6 +34,7 @@ def compile_service(service: Service) -> dict[str, Any]:
         functions.compile_function(service, function)
     for function in service.functions.values():
         _compile_events(service, function)
+    state_machines.compile_state_machines(service)
     events.finish(service)
     plugins.finish(service)
     template = _with_resources(service)

@@ -44,7 +44,7 @@ serverless-apigw-binary serverless-python-requirements serverless-wsgi serverles
 serverless-bundle serverless-plugin-typescript serverless-babel-plugin serverless-tscpaths serverless-parcel
 serverless-plugin-esbuild serverless-lift serverless-websockets-plugin serverless-webpack-layers
 serverless-plugin-ncc serverless-reqvalidator-plugin @hewmen/serverless-plugin-typescript
-serverless-plugin-extrinsic-functions serverless-sqs-alarms-plugin serverless-lumigo
+serverless-plugin-extrinsic-functions serverless-step-functions serverless-sqs-alarms-plugin serverless-lumigo
 """
 HARMLESS = frozenset(_HARMLESS_WORDS.split())
 """Those whose whole meaning is here already (tools for local work or for AWS accounts), or is given below."""
@@ -63,6 +63,7 @@ _EFFECTIVE = BUNDLERS | {
     "serverless-aws-documentation",
     "serverless-plugin-extrinsic-functions",
     "serverless-pseudo-parameters",
+    "serverless-step-functions",
     "serverless-cloudformation-sub-variables",
 }
 

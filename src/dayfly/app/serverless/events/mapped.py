@@ -16,6 +16,11 @@ KINDS = {"lambda": "AWS", "aws": "AWS", "http": "HTTP", "mock": "MOCK"}
 _TEXT = '$util.escapeJavaScript({}).replaceAll("\\\\\'", "\'")'
 
 
+def escaped(value: str) -> str:
+    """A value as it stands inside a JSON text."""
+    return _TEXT.format(value)
+
+
 def _each(name: str, source: str) -> str:
     """A JSON object of a map's entries, all as text."""
     value = _TEXT.format(f"${source}.get($name)")
@@ -44,7 +49,7 @@ def _event_template(body: str) -> str:
 
 
 _JSON_BODY = "#set($body = $input.json('$'))"
-_FORM_BODY = (
+FORM_BODY = (
     '#set($body = "{")#foreach($pair in $input.body.split("&"))#set($parts = $pair.split("="))'
     '#if($foreach.index > 0)#set($body = "$body,")#end#set($value = "")'
     "#if($parts.size() > 1)#set($value = " + _TEXT.format("$util.urlDecode($parts[1])") + ")#end"
@@ -53,7 +58,7 @@ _FORM_BODY = (
 )
 REQUEST_TEMPLATES = {
     "application/json": _event_template(_JSON_BODY),
-    "application/x-www-form-urlencoded": _event_template(_FORM_BODY),
+    "application/x-www-form-urlencoded": _event_template(FORM_BODY),
 }
 STATUS_PATTERNS = {
     "200": "",

@@ -34,7 +34,7 @@ def api_id(service: Service) -> Any:
 
 
 def compile_http(service: Service, function: Function, content: Any, mark: Mark | None) -> None:
-    event = _event(content, function, mark)
+    event = event_of(content, function.key, mark)
     method = str(event["method"]).upper()
     path = str(event["path"]).strip("/")
     integration = str(event.get("integration") or "lambda-proxy").lower().replace("_", "-")
@@ -53,7 +53,7 @@ def compile_http(service: Service, function: Function, content: Any, mark: Mark 
     }
     if integration in KINDS:
         properties["Integration"], properties["MethodResponses"] = mapped(
-            event, integration, invocation_uri(function.arn), function, _answer_headers(event.get("cors")), mark
+            event, integration, invocation_uri(function.arn), function, answer_headers(event.get("cors")), mark
         )
     else:
         properties["MethodResponses"] = []
@@ -74,12 +74,39 @@ def compile_http(service: Service, function: Function, content: Any, mark: Mark 
         _compile_cors(service, path, event["cors"], mark)
 
 
-def _event(content: Any, function: Function, mark: Mark | None) -> Mapping[str, Any]:
+def add_method(
+    service: Service,
+    event: Mapping[str, Any],
+    integration: Mapping[str, Any],
+    responses: list[dict[str, Any]],
+    mark: Mark | None,
+) -> None:
+    """A method that leads to another service than Lambda."""
+    method, path = str(event["method"]).upper(), str(event["path"]).strip("/")
+    _compile_api(service, mark)
+    properties: dict[str, Any] = {
+        "HttpMethod": method,
+        "ResourceId": _resource(service, path, mark),
+        "RestApiId": api_id(service),
+        "ApiKeyRequired": bool(event.get("private")),
+        "RequestParameters": _request_parameters(event) or {},
+        "AuthorizationType": "NONE",
+        "Integration": integration,
+        "MethodResponses": responses,
+    }
+    properties.update(_authorization(service, event.get("authorizer"), mark))
+    service.add(_method_id(path, method), "AWS::ApiGateway::Method", properties, mark)
+    if event.get("cors"):
+        _compile_cors(service, path, event["cors"], mark)
+
+
+def event_of(content: Any, owner: str, mark: Mark | None) -> Mapping[str, Any]:
+    """`GET path` or a mapping, as a mapping."""
     if isinstance(content, str):
         method, _, path = content.strip().partition(" ")
         content = {"method": method, "path": path.strip()}
     if not isinstance(content, Mapping) or not content.get("method") or content.get("path") is None:
-        raise ApplicationError.at(f"the http event of {function.key} needs a method and a path", mark)
+        raise ApplicationError.at(f"the http event of {owner} needs a method and a path", mark)
     return content
 
 
@@ -275,7 +302,7 @@ def _documented(service: Service, event: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _answer_headers(cors: Any) -> dict[str, str]:
+def answer_headers(cors: Any) -> dict[str, str]:
     """What every answer of a method that is not a proxy carries."""
     if not cors:
         return {}

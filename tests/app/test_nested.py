@@ -40,7 +40,7 @@ Outputs:
 """
 QUEUES = """\
 Parameters: {Stage: {Type: String}, Names: {Type: CommaDelimitedList}}
-Mappings: {Times: {dev-1: {Seconds: 7}, x: {Seconds: 8}}}
+Mappings: {Times: {dev-1: {Seconds: 7}, x: {Seconds: 8}}, dev-1: {us-east-1: {Seconds: 3}}}
 Conditions: {Dev: !Equals [!Ref Stage, dev-1], Other: !Not [{Condition: Dev}]}
 Resources:
   Jobs:
@@ -49,6 +49,7 @@ Resources:
     Properties:
       QueueName: !Sub "${AWS::StackName}-${Stage}"
       VisibilityTimeout: !FindInMap [Times, !Ref Stage, Seconds]
+      DelaySeconds: !FindInMap [!Ref Stage, !Ref "AWS::Region", Seconds]
       Tags: [{Key: second, Value: !Select [1, !Ref Names]}]
   Spare: {Type: AWS::SQS::Queue, Condition: Other, DependsOn: Jobs}
 Outputs:
@@ -110,7 +111,7 @@ def test_parameters_mappings_and_conditions_are_its_own(tmp_path: Path) -> None:
     found = application(tmp_path)
     jobs = found.template["Resources"]["QueuesJobs"]
     properties = values(found).resolve(jobs["Properties"])
-    assert properties["VisibilityTimeout"] == 7
+    assert (properties["VisibilityTimeout"], properties["DelaySeconds"]) == (7, 3)
     assert properties["Tags"] == [{"Key": "second", "Value": "b"}]
     assert properties["QueueName"].startswith("shop-Queues-")
     assert properties["QueueName"].endswith("-dev-1")

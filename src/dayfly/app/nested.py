@@ -178,7 +178,8 @@ class _Rewriting:
     def condition(self, name: str) -> str:
         return name
 
-    def mapping(self, name: str) -> str:
+    def mapping(self, name: Any) -> Any:
+        """A mapping's name, or the expression that tells it."""
         return name
 
     def after(self, names: list[str]) -> list[str]:
@@ -215,8 +216,8 @@ class _Rewriting:
                 return {"Condition": self.condition(value)}
             case "Fn::If":
                 return {"Fn::If": [self.condition(str(value[0])), *(self(part) for part in value[1:])]}
-            case "Fn::FindInMap" if isinstance(value[0], str):
-                return {"Fn::FindInMap": [self.mapping(value[0]), *(self(part) for part in value[1:])]}
+            case "Fn::FindInMap":
+                return {"Fn::FindInMap": [self.mapping(self(value[0])), *(self(part) for part in value[1:])]}
         return None
 
     def _sub(self, value: Any, mark: Mark | None) -> Any:
@@ -294,8 +295,10 @@ class _Inner(_Rewriting):
     def condition(self, name: str) -> str:
         return self.id(name) if name in (self._template.get("Conditions") or {}) else name
 
-    def mapping(self, name: str) -> str:
-        return self.id(name) if name in (self._template.get("Mappings") or {}) else name
+    def mapping(self, name: Any) -> Any:
+        if isinstance(name, str):
+            return self.id(name) if name in (self._template.get("Mappings") or {}) else name
+        return {"Fn::Join": ["", [self._nested.logical_id, name]]}
 
     def after(self, names: list[str]) -> list[str]:
         return [self.id(name) for name in names]

@@ -70,9 +70,9 @@ class Registry:
     def service_names(self) -> list[str]:
         return sorted(self._factories)
 
-    async def answer(self, request: Request) -> Response | None:
+    def answer(self, request: Request) -> Awaitable[Response | None]:
         """Answer an HTTP request; None where no service of ours is meant. Never raises for what a client sent."""
-        return await answer(self, request)
+        return answer(self, request)
 
     async def call(
         self, caller: Caller, service: str, operation: str, params: Mapping[str, Any] | None = None

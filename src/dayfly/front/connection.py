@@ -31,6 +31,19 @@ FOREVER = float("inf")
 _LINGER_S = 2.0
 
 
+_MOST_NAMES = 1000
+_names: dict[bytes, tuple[str, str]] = {}
+"""Header names as text, and in lower case: most requests have the same few."""
+
+
+def _name_of(name: bytes) -> tuple[str, str]:
+    if len(_names) >= _MOST_NAMES:
+        _names.clear()
+    text = name.decode("latin-1")
+    known = _names[name] = text, text.lower()
+    return known
+
+
 def _internal_error() -> Response:
     return Response(500, [("content-type", "text/plain")], b"Internal error; dayfly's log has the reason.\n")
 
@@ -49,6 +62,7 @@ class Connection(asyncio.Protocol):
         "_body",
         "_body_size",
         "_busy",
+        "_by_name",
         "_continue_due",
         "_discarding",
         "_head_raw",
@@ -89,6 +103,7 @@ class Connection(asyncio.Protocol):
         self._parser: Any = None
         self._url = b""
         self._headers: Headers = []
+        self._by_name: dict[str, str] = {}
         self._body: list[bytes] = []
         self._body_size = 0
         self._head_size = 0
@@ -180,6 +195,7 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._url = b""
         self._headers = []
+        self._by_name = {}
         self._body = []
         self._body_size = self._head_size = self._head_raw = 0
         self._in_head = True
@@ -192,7 +208,10 @@ class Connection(asyncio.Protocol):
             self._stop(431, self._too_large_head())
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
+        known = _names.get(name) or _name_of(name)
+        text = value.decode("latin-1")
+        self._headers.append((known[0], text))
+        self._by_name.setdefault(known[1], text)
         length = len(name)
         self._head_size = size = self._head_size + length + len(value) + 4
         if size > self._limits.head_bytes:
@@ -234,6 +253,7 @@ class Connection(asyncio.Protocol):
             peer=self._peer,
             port=self._port,
             scheme=self._scheme,
+            by_name=self._by_name,
         )
         request.version = parser.get_http_version()
         if upgrade:

@@ -40,7 +40,9 @@ class Request:
         peer: str = "127.0.0.1",
         port: int = 4566,
         scheme: str = "http",
+        by_name: dict[str, str] | None = None,
     ) -> None:
+        """`by_name`: the first value of each header by its name in lower case, for who has it anyway."""
         self.method = method
         self.target = target
         self.headers = headers
@@ -49,7 +51,7 @@ class Request:
         self.port = port  # of the listener that took it
         self.scheme = scheme
         self.version = "1.1"  # of HTTP
-        self._by_name: dict[str, str] | None = None
+        self._by_name = by_name
         self._query: list[tuple[str, str]] | None = None
         self.raw_path, _, self.raw_query = target.partition("?")
 

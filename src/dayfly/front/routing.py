@@ -30,6 +30,7 @@ _PATH = re.compile(r"^/_aws/execute-api/(?P<api>[^/]+)/(?P<stage>[^/]+)(?P<path>
 _USER_REQUEST = re.compile(r"^/restapis/(?P<api>[^/]+)/(?P<stage>[^/]+)/_user_request_(?P<path>/.*)?$")
 _URL_PATH = re.compile(r"^/_aws/lambda-url/(?P<id>[^/]+)(?P<path>/.*)?$")
 _CONNECTION = re.compile(r"^(?:/[^/]+)?/+(?:@|%40)connections/(?P<id>[^/]+)/?$")
+_FORMS = ("/_aws/", "/restapis/")
 _INVOKE = re.compile(r"^/2015-03-31/functions/[^/]+/invocations/?$|^/2014-11-13/functions/[^/]+/invoke-async/?$")
 
 
@@ -69,13 +70,14 @@ class Router:
         path = request.raw_path
         if path.startswith("/_dayfly") and self._control is not None:
             return await self._control(request)
-        url = _url_of(request)
-        if url is not None:
-            return _response(await self._gateways.url(*url))
-        destination = destination_of(request)
-        # `wire` finds the operation behind the stage: the request stays as it was signed.
-        if destination is not None and not _CONNECTION.match(destination.path):
-            return _response(await self._gateways.answer(request, *destination))
+        if path.startswith(_FORMS) or _named_by(request.header("host"))[0]:
+            url = _url_of(request)
+            if url is not None:
+                return _response(await self._gateways.url(*url))
+            destination = destination_of(request)
+            # `wire` finds the operation behind the stage: the request stays as it was signed.
+            if destination is not None and not _CONNECTION.match(destination.path):
+                return _response(await self._gateways.answer(request, *destination))
         answer = await self._aws(request)
         if answer is not None:
             return answer

@@ -29,7 +29,7 @@ class Call(NamedTuple):
         """The parameters, as the model names them. Raises Rejected."""
         codec = self.operation.codec(self.protocol)
         params = codec.read_form(self.form) if self.protocol == "query" else codec.read(message, self.labels)
-        if self.operation.service.name == "sqs" and "QueueUrl" not in params:
+        if "QueueUrl" not in params and self.operation.service.name == "sqs":
             _queue_from_path(self.operation, message, params)
         self.operation.validate(params)
         return params

@@ -50,6 +50,8 @@ VERSIONS: Mapping[str, str] = {
 }
 """The query services' versions are dates of their own."""
 
+_PLAIN = frozenset({"sqs", "sns", "lambda", "events", "logs", "sts", "iam", "scheduler", "s3", "ssm"})
+"""Signing names that are the service's own name, whatever the path."""
 QUEUE_PATH = re.compile(r"^/(?:queue/[^/]+/)?\d{12}/[A-Za-z0-9_.-]+/?$")
 _AWS_HOST = re.compile(r"^(.+)\.(?:amazonaws\.com(?:\.cn)?|api\.aws)(?::\d+)?$")
 _REGION = re.compile(r"^[a-z]{2}(?:-[a-z]+)+-\d+$")
@@ -118,6 +120,8 @@ def service_of(message: Message, scope: Credential | None) -> str | None:
 
 def by_signing_name(name: str, message: Message) -> str | None:
     """The service behind a signing name, or behind the label of a host name."""
+    if name in _PLAIN:
+        return name
     match name:
         case "execute-api":
             # Calls of an API's own routes are signed with the same name; they are no AWS API.

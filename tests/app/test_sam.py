@@ -69,6 +69,33 @@ def test_a_parameter_without_a_value_is_made_up_and_said(tmp_path: Path) -> None
     assert (item.level, item.line) == ("warning", 4)
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        '"Sender=\\"a b@c.example\\" Size=512"',
+        '["Sender=a b@c.example", "Size=512"]',
+        '"""\nParameterKey=Sender,ParameterValue=\'a b@c.example\' \n  ParameterKey=Size,ParameterValue=512"""',
+    ],
+)
+def test_samconfig_gives_the_parameters_that_sam_deploy_would_give(tmp_path: Path, given: str) -> None:
+    sections = f"[default.deploy.parameters]\nparameter_overrides = {given}\n"
+    (tmp_path / "samconfig.toml").write_text(
+        f'version = 0.1\n{sections}[prod.global.parameters]\nparameter_overrides = "Size=1024"\n'
+    )
+    found = application(tmp_path)
+    assert found.parameters == {"Sender": "a b@c.example", "Size": "512"}
+    assert tmp_path / "samconfig.toml" in found.files
+    assert application(tmp_path, params={"Size": "1"}).parameters["Size"] == "1"
+    assert application(tmp_path, stage="prod").parameters["Size"] == "1024"
+    assert application(tmp_path, stage="other").parameters["Size"] == "512"
+
+
+def test_a_samconfig_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    (tmp_path / "samconfig.toml").write_text("version = = 1\n")
+    with pytest.raises(ApplicationError, match="not valid TOML"):
+        application(tmp_path)
+
+
 def test_a_made_up_value_has_the_form_that_its_name_asks_for(tmp_path: Path) -> None:
     names = ("AdminEmail", "PhoneNumber", "WebhookUrl", "Table_Name")
     parameters = "".join(f"  {name}: {{Type: String}}\n" for name in names)

@@ -20,6 +20,7 @@ from dayfly.app.code import CodeSource
 from dayfly.app.nested import Nested, merged, take, value_now
 from dayfly.app.report import Report
 from dayfly.app.sam_code import CODE_BUCKET, code_of
+from dayfly.app.samconfig import overrides
 from dayfly.app.variables import Doors, Options
 from dayfly.app.yaml import ApplicationError, Map, Mark, mark_of, read, text_of
 from dayfly.identity import Scope
@@ -47,6 +48,10 @@ def load(
     """
     report = Report()
     files = {file}
+    if not within:
+        given, config = overrides(file.parent, options.opt.get("stage"))
+        options = msgspec.structs.replace(options, params={**given, **options.params})
+        files |= {config} if config else set()
     transforms = transforms_of(template)
     _check(template, transforms, report)
     parameters = parameters_of(template, options, doors, report, unknown)

@@ -77,14 +77,15 @@ def test_a_parameter_without_a_value_is_made_up_and_said(tmp_path: Path) -> None
         '"""\nParameterKey=Sender,ParameterValue=\'a b@c.example\' \n  ParameterKey=Size,ParameterValue=512"""',
     ],
 )
-def test_samconfig_gives_the_parameters_that_sam_deploy_would_give(tmp_path: Path, given: str) -> None:
-    sections = f"[default.deploy.parameters]\nparameter_overrides = {given}\n"
+def test_samconfig_gives_the_parameters_and_the_region_that_sam_deploy_would_take(tmp_path: Path, given: str) -> None:
+    sections = f"[default.deploy.parameters]\nregion = 'eu-west-1'\nparameter_overrides = {given}\n"
     (tmp_path / "samconfig.toml").write_text(
         f'version = 0.1\n{sections}[prod.global.parameters]\nparameter_overrides = "Size=1024"\n'
     )
     found = application(tmp_path)
     assert found.parameters == {"Sender": "a b@c.example", "Size": "512"}
     assert tmp_path / "samconfig.toml" in found.files
+    assert (found.region, application(tmp_path, region="us-west-2").region) == ("eu-west-1", "us-west-2")
     assert application(tmp_path, params={"Size": "1"}).parameters["Size"] == "1"
     assert application(tmp_path, stage="prod").parameters["Size"] == "1024"
     assert application(tmp_path, stage="other").parameters["Size"] == "512"

@@ -20,7 +20,7 @@ from dayfly.app.code import CodeSource
 from dayfly.app.nested import Nested, merged, take, value_now
 from dayfly.app.report import Report
 from dayfly.app.sam_code import CODE_BUCKET, code_of
-from dayfly.app.samconfig import overrides
+from dayfly.app.samconfig import SamConfig, samconfig
 from dayfly.app.variables import Doors, Options
 from dayfly.app.yaml import ApplicationError, Map, Mark, mark_of, read, text_of
 from dayfly.identity import Scope
@@ -49,9 +49,7 @@ def load(
     report = Report()
     files = {file}
     if not within:
-        given, config = overrides(file.parent, options.opt.get("stage"))
-        options = msgspec.structs.replace(options, params={**given, **options.params})
-        files |= {config} if config else set()
+        options = _configured(options, samconfig(file.parent, options.opt.get("stage")), files)
     transforms = transforms_of(template)
     _check(template, transforms, report)
     parameters = parameters_of(template, options, doors, report, unknown)
@@ -92,6 +90,15 @@ def load(
         files=tuple(sorted(files)),
     )
     return merged(made, children)
+
+
+def _configured(options: Options, config: SamConfig | None, files: set[Path]) -> Options:
+    """What was said goes before what the file says."""
+    if config is None:
+        return options
+    files.add(config.file)
+    region = options.region if "region" in options.opt else config.region or options.region
+    return msgspec.structs.replace(options, params={**config.parameters, **options.params}, region=region)
 
 
 def _child(nested: Nested, options: Options, doors: Doors, stack: str, within: tuple[Path, ...]) -> Application:

@@ -1,7 +1,6 @@
-"""`samconfig.toml`: the parameters that `sam deploy` would give a template.
+"""`samconfig.toml`: the parameters that `sam deploy` would give a template, and the region.
 
-The environment is the stage that was asked for where the file has it, else `default`. Where the stack goes (its name,
-region and bucket) is not taken from it.
+The environment is the stage that was asked for where the file has it, else `default`. The stack's name is not taken.
 https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-sam-cli-config.html
 """
 
@@ -14,27 +13,40 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from dayfly.app.yaml import ApplicationError, read, text_of
 
 _FILES = ("samconfig.toml", "samconfig.yaml", "samconfig.yml")
-_COMMANDS = ("deploy", "global")
+_COMMANDS = ("global", "deploy")
+"""The later ones go before the earlier."""
 _PAIR = re.compile(r"ParameterKey=(?P<key>[^,]+),ParameterValue=(?P<value>.*)", re.DOTALL)
 
 
-def overrides(directory: Path, stage: str | None) -> tuple[dict[str, str], Path | None]:
-    """Values by parameter, and the file that has them. Raises ApplicationError for a file that cannot be read."""
+class SamConfig(msgspec.Struct, frozen=True, kw_only=True):
+    file: Path
+    parameters: dict[str, str] = {}
+    region: str | None = None
+
+
+def samconfig(directory: Path, stage: str | None) -> SamConfig | None:
+    """What the file beside a template says; None where there is none. Raises ApplicationError if it cannot be read."""
     file = next((directory / name for name in _FILES if (directory / name).is_file()), None)
     if file is None:
-        return {}, None
+        return None
     document = _content(file)
     environment = document.get(stage or "") or document.get("default")
+    given: dict[str, Any] = {}
     for command in _COMMANDS:
         section = environment.get(command) if isinstance(environment, Mapping) else None
         parameters = section.get("parameters") if isinstance(section, Mapping) else None
-        given = parameters.get("parameter_overrides") if isinstance(parameters, Mapping) else None
-        if given:
-            return _values(given, file), file
-    return {}, file
+        given |= parameters if isinstance(parameters, Mapping) else {}
+    region = given.get("region")
+    return SamConfig(
+        file=file,
+        parameters=_values(given.get("parameter_overrides") or "", file),
+        region=region if isinstance(region, str) and region else None,
+    )
 
 
 def _content(file: Path) -> Mapping[str, Any]:

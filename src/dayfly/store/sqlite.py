@@ -201,8 +201,12 @@ class _Writer:
         self._log.wrote(size, len(changes or ()))
 
     def _put(self, changes: dict[str, bytes | None]) -> None:
-        statements = list(_statements(changes))
         execute = self.connection.execute
+        if len(changes) == 1:
+            ((key, value),) = changes.items()
+            execute(*((_PUT[1], (key, value)) if value is not None else (_DELETE[1], (key,))))
+            return
+        statements = list(_statements(changes))
         if len(statements) == 1:
             execute(*statements[0])
             return

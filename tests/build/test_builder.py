@@ -95,6 +95,23 @@ async def test_what_cannot_be_installed_is_one_sentence_and_the_others_run(tmp_p
     assert (directories["Bad"] / "tiny.py").exists()
 
 
+async def test_what_cannot_be_installed_is_tried_once_for_all_who_need_it(tmp_path: Path) -> None:
+    code = tmp_path / "src"
+    code.mkdir()
+    manifest = code / "requirements.txt"
+    manifest.write_text("./no-such-wheel.whl\n")
+    said: list[str] = []
+    sources = [
+        CodeSource(logical_id=name, path=code, method="pip", manifest=manifest, files={name: ""}) for name in "FG"
+    ]
+    builder = Builder(application(tmp_path, *sources), tmp_path / "cache", said.append)
+    await builder.build()
+    assert set(builder.failures) == {"F", "G"}
+    assert [line for line in said if line.startswith("installing")] == [
+        "installing the Python packages of requirements.txt"
+    ]
+
+
 async def test_archives_are_unpacked_and_generated_files_are_written(tmp_path: Path) -> None:
     archive = tmp_path / "f.zip"
     with zipfile.ZipFile(archive, "w") as packed:
@@ -218,6 +235,19 @@ def test_the_settings_of_sam_become_esbuilds_options() -> None:
     assert {"--format=esm", "--sourcemap", "--target=es2022", "--out-extension:.js=.mjs", "--loader:.png=text"} <= set(
         made
     )
+
+
+def test_requirements_hold_those_of_the_files_that_they_name(tmp_path: Path) -> None:
+    """https://pip.pypa.io/en/stable/reference/requirements-file-format/#referring-to-other-requirements-files"""
+    (tmp_path / "more").mkdir()
+    (tmp_path / "requirements.txt").write_text("-r more/base.txt\na==1\n-c limits.txt\n--requirement=gone.txt\n")
+    (tmp_path / "more" / "base.txt").write_text("b==2\n-r deep.txt # said\n-r base.txt")
+    (tmp_path / "more" / "deep.txt").write_text("c==3")
+    (tmp_path / "limits.txt").write_text("d<4")
+    made = python.requirements_of(tmp_path / "requirements.txt")
+    assert made.split("\n") == [
+        "b==2", "c==3", "a==1", f"-c {tmp_path}/limits.txt", "--requirement=gone.txt", "",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import asyncio
 import re
 import shutil
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -38,6 +39,8 @@ class Builder:
         self.failures: dict[str, str] = {}
         """Why the code of a function is not ready, by logical id; the others run all the same."""
         self._built: list[_Built] = []
+        self._lacking: dict[Path, BuildFailed] = {}
+        """Manifests that could not be installed: not tried again for every function that needs them."""
         self._compiling = asyncio.Lock()
 
     async def build(self, *, strict: bool = False) -> dict[str, Path]:
@@ -51,6 +54,7 @@ class Builder:
             groups.setdefault(_same(source), []).append(source)
         self._built = []
         self.failures.clear()
+        self._lacking.clear()
         for sources in groups.values():
             self._built.append(_Built(sources=tuple(sources), directory=await self._directory(sources, strict)))
         return {name: built.directory for built in self._built for name in built.names}
@@ -104,12 +108,12 @@ class Builder:
         into.mkdir(exist_ok=True)
         match source.method:
             case "pip" if source.manifest is not None:
-                installed = await python.packages(source.manifest, self.cache, self.say)
+                installed = await self._packages(source.manifest, python.packages)
                 await asyncio.to_thread(stage.lay, installed, into, skip=frozenset({"bin"}))
                 if not (source.kind == "layer" and source.path == self.application.directory):
                     await asyncio.to_thread(stage.lay, source.path, into)
             case "npm" if source.manifest is not None:
-                installed = await nodejs.packages(source.manifest, self.cache, self.say)
+                installed = await self._packages(source.manifest, nodejs.packages)
                 await asyncio.to_thread(stage.lay, source.path, into)
                 await asyncio.to_thread(stage.lay, installed / "node_modules", into / "node_modules", skip=frozenset())
             case "esbuild":
@@ -123,12 +127,21 @@ class Builder:
                 if source.path.is_dir():
                     await asyncio.to_thread(stage.lay, source.path, into)
 
+    async def _packages(self, manifest: Path, install: Callable[[Path, Path, Say], Awaitable[Path]]) -> Path:
+        if (failed := self._lacking.get(manifest)) is not None:
+            raise failed
+        try:
+            return await install(manifest, self.cache, self.say)
+        except BuildFailed as error:
+            self._lacking[manifest] = error
+            raise
+
     async def _bundle(self, source: CodeSource, target: Path) -> None:
         tool = await esbuild.locate(self.cache, self.say, source.path)
         packages = source.path / "package.json"
         directory = source.path
         if packages.is_file() and not _has_modules(source.path):
-            installed = await nodejs.packages(packages, self.cache, self.say, development=True)
+            installed = await self._packages(packages, partial(nodejs.packages, development=True))
             # esbuild looks for packages at and above the code; NODE_PATH names one more place.
             await self._bundle_into(tool, source, directory, target, (installed / "node_modules",))
             return
@@ -180,6 +193,7 @@ class Builder:
 
     async def refresh(self, changed: Iterable[Path]) -> set[str]:
         """Bring what holds the changed files up to date; the logical ids whose code is different now."""
+        self._lacking.clear()
         paths = [path.absolute() for path in changed]
         touched: set[str] = set()
         for built in self._built:

@@ -27,4 +27,6 @@ async def packages(manifest: Path, cache: Path, say: Say, *, development: bool =
 async def npm(directory: Path, arguments: list[str], *, what: str) -> None:
     """`npm install` in a directory, without running the packages' scripts."""
     quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    await run(["npm", "install", *quiet, *arguments], directory=directory, what=what)
+    # Somebody waits: a registry that cannot be reached is found out in seconds, not in the minute that npm takes.
+    brief = ["--fetch-retry-mintimeout=500", "--fetch-retry-maxtimeout=2000"]
+    await run(["npm", "install", *quiet, *brief, *arguments], directory=directory, what=what)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import shutil
 import sys
 import tomllib
 from pathlib import Path
 
 from dayfly.build.tools import Say, digest, once, run
+
+_OTHER = re.compile(r"\s*(-r|--requirement|-c|--constraint)[\s=]+([^\s#]+)")
 
 
 async def packages(manifest: Path, cache: Path, say: Say) -> Path:
@@ -70,7 +73,26 @@ def requirements_of(manifest: Path) -> str:
             one for one in packages if one.get("category", "main") == "main" and "virtual" not in one.get("source", {})
         ]
         return "".join(f"{one['name']}=={one['version']}\n" for one in kept)
-    return text
+    return _with_others(manifest, text, ())
+
+
+def _with_others(manifest: Path, text: str, above: tuple[Path, ...]) -> str:
+    """The lines with those of the files they name, which pip looks for beside the file that names them.
+
+    https://pip.pypa.io/en/stable/reference/requirements-file-format/#referring-to-other-requirements-files
+    """
+    made = []
+    for line in text.splitlines(keepends=True):
+        named = _OTHER.match(line)
+        other = manifest.parent / named[2] if named else None
+        if named is None or other is None or not other.is_file():
+            made.append(line)
+        elif named[1] in ("-c", "--constraint"):
+            made.append(f"-c {other.resolve()}\n")
+        elif other.resolve() not in above:
+            inner = other.read_text(encoding="utf-8", errors="replace")
+            made.append(_with_others(other, inner, (*above, other.resolve())).rstrip("\n") + "\n")
+    return "".join(made)
 
 
 def _versions(wanted: dict[str, object]) -> list[tuple[str, str]]:

@@ -205,6 +205,17 @@ async def test_a_file_of_the_application_that_is_not_there_fails_the_bundle(tmp_
         await esbuild.bundle(tool, tmp_path, ["index"], {}, tmp_path / "out", what="F")
 
 
+@pytest.mark.parametrize(
+    ("version", "used"), [("0.14.11", False), ("0.16.4", False), ("0.16.5", True), ("0.25.0", True)]
+)
+def test_an_esbuild_of_the_application_that_is_too_old_is_not_used(tmp_path: Path, version: str, used: bool) -> None:
+    for name, text in ((".bin/esbuild", ""), ("esbuild/package.json", f'{{"version": "{version}"}}')):
+        (tmp_path / "node_modules" / name).parent.mkdir(parents=True)
+        (tmp_path / "node_modules" / name).write_text(text)
+    found = esbuild.find(tmp_path / "src")
+    assert (found == tmp_path / "node_modules" / ".bin" / "esbuild") is used
+
+
 def test_a_configuration_in_typescript_knows_where_each_of_its_files_lies(tmp_path: Path) -> None:
     """`serverless create --template aws-nodejs-typescript` names its handlers by `__dirname`."""
     (tmp_path / "src" / "hello").mkdir(parents=True)

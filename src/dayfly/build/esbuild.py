@@ -26,6 +26,8 @@ _SUPPLIED = ("@aws-sdk/*", "@smithy/*", "aws-sdk")
 _LOADERS = {".node": "copy", ".graphql": "text", ".gql": "text", ".html": "text"}
 """For files that bundlers' configurations commonly have loaders for; BuildProperties may say otherwise."""
 _VERSION = "0.25"
+_OLDEST = (0, 16, 5)
+"""The first with `--packages=external`: https://github.com/evanw/esbuild/blob/main/CHANGELOG.md"""
 
 
 def find(*places: Path) -> Path | None:
@@ -35,10 +37,19 @@ def find(*places: Path) -> Path | None:
             package = folder / "node_modules" / "@esbuild" / _platform() / "bin" / "esbuild"
             shim = folder / "node_modules" / ".bin" / "esbuild"
             for path in (package, shim):
-                if path.is_file():
+                if path.is_file() and _recent(folder / "node_modules" / "esbuild"):
                     return path
     on_path = shutil.which("esbuild")
     return Path(on_path) if on_path else None
+
+
+def _recent(package: Path) -> bool:
+    """Whether an installed esbuild knows the options used here; older ones are left alone, and one of ours is used."""
+    try:
+        version = json.loads((package / "package.json").read_text(encoding="utf-8"))["version"]
+        return tuple(int(part) for part in version.split(".")[:3]) >= _OLDEST
+    except (OSError, ValueError, LookupError):
+        return True
 
 
 def _platform() -> str:

@@ -372,3 +372,21 @@ stepFunctions:
     assert [item.what for item in without.items] == [
         "stepFunctions: serverless-step-functions is not among the plugins"
     ]
+
+
+def test_the_words_of_the_websockets_plugin_mean_what_the_frameworks_do(tmp_path: Path) -> None:
+    """https://www.npmjs.com/package/serverless-websockets-plugin"""
+    text = """
+service: chat
+plugins: [serverless-websockets-plugin]
+provider: {name: aws, websocketApiName: talk, websocketApiRouteSelectionExpression: $request.body.kind}
+functions:
+  chat: {handler: a.b, events: [{websocket: {routeKey: $connect}}, {websocket: {routeKey: say}}]}
+"""
+    made = application(tmp_path, text)
+    found = made.template["Resources"]
+    api = found["WebsocketsApi"]["Properties"]
+    assert (api["Name"], api["RouteSelectionExpression"]) == ("talk", "$request.body.kind")
+    assert found["SconnectWebsocketsRoute"]["Properties"]["RouteKey"] == "$connect"
+    assert found["sayWebsocketsRoute"]["Properties"]["RouteKey"] == "say"
+    assert not made.items

@@ -30,7 +30,7 @@ apiGateway httpApi websocketsApiName websocketsApiRouteSelectionExpression apiNa
 architecture iamManagedPolicies rolePermissionsBoundary cfnRole deploymentBucket deploymentPrefix deploymentMethod
 versionFunctions lambdaHashingVersion endpointType s3 variableSyntax minimumCompressionSize accountId description
 stackParameters notificationArns eventBridge disableRollback rollbackConfiguration disableDefaultOutputExportNames
-websocketsDescription sqs payload
+websocketsDescription sqs payload websocketApiName websocketApiRouteSelectionExpression
 """
 _PROVIDER_HANDLED = frozenset(_PROVIDER_HANDLED_WORDS.split())
 

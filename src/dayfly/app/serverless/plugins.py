@@ -63,6 +63,7 @@ _EFFECTIVE = BUNDLERS | {
     "serverless-aws-documentation",
     "serverless-plugin-extrinsic-functions",
     "serverless-pseudo-parameters",
+    "serverless-websockets-plugin",
     "serverless-step-functions",
     "serverless-cloudformation-sub-variables",
 }

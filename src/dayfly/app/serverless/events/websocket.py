@@ -1,6 +1,7 @@
-"""WebSocket APIs.
+"""WebSocket APIs, in the Framework's words and in those of serverless-websockets-plugin, which was there before.
 
-Reference: https://www.serverless.com/framework/docs/providers/aws/events/websocket
+References: https://www.serverless.com/framework/docs/providers/aws/events/websocket,
+https://www.npmjs.com/package/serverless-websockets-plugin
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def api_id(service: Service) -> Any:
 
 def compile_websocket(service: Service, function: Function, content: Any, mark: Mark | None) -> None:
     event = content if isinstance(content, Mapping) else {"route": content}
-    route = event.get("route")
+    route = event.get("route", event.get("routeKey"))
     if not isinstance(route, str):
         raise ApplicationError.at(f"the websocket event of {function.key} has no route", mark)
     if "WebsocketsApi" not in service.resources and api_id(service) == {"Ref": "WebsocketsApi"}:
@@ -59,10 +60,12 @@ def compile_websocket(service: Service, function: Function, content: Any, mark: 
 
 def _compile_api(service: Service, mark: Mark | None) -> None:
     provider = service.provider
-    name = provider.get("websocketsApiName")
+    name = provider.get("websocketsApiName") or provider.get("websocketApiName")
+    words = ("websocketsApiRouteSelectionExpression", "websocketApiRouteSelectionExpression")
+    expression = next((provider[word] for word in words if provider.get(word)), "$request.body.action")
     properties = {
         "Name": str(name) if name else f"{service.stage}-{service.name}-websockets",
-        "RouteSelectionExpression": provider.get("websocketsApiRouteSelectionExpression") or "$request.body.action",
+        "RouteSelectionExpression": expression,
         "Description": provider.get("websocketsDescription") or "Serverless Websockets",
         "ProtocolType": "WEBSOCKET",
     }

@@ -7,12 +7,13 @@ DAYFLY_ENDPOINT and DAYFLY_KEY (id, secret and token, separated by spaces) lead 
 from __future__ import annotations
 
 import ctypes
-import json
 import logging
 import os
+import runpy
 import signal
 import sys
 import threading
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 
@@ -47,29 +48,12 @@ def run_state_machines(endpoint: str, key: str) -> None:
     boto3.client = client
 
 
-def judge_buckets_fairly() -> None:
-    """moto takes a statement whose condition or principal it cannot judge for one that holds: a policy that refuses
-    requests without TLS, or by anybody but a role, would refuse all. Such statements are left out."""
-    from moto.iam.access_control import IAMPolicy, PermissionResult
-    from moto.s3.models import FakeBucket
-
-    def permission(bucket: FakeBucket, action: str, resource: str) -> object:
-        if bucket.policy is None:
-            return PermissionResult.NEUTRAL
-        statements = json.loads(bucket.policy).get("Statement") or []
-        judged = [one for one in (statements if isinstance(statements, list) else [statements]) if _is_judged(one)]
-        return IAMPolicy(json.dumps({"Statement": judged})).is_action_permitted(action, resource)
-
-    FakeBucket.get_permission = permission  # type: ignore[method-assign, assignment]
-
-
-def _is_judged(statement: dict[str, object]) -> bool:
-    return not statement.get("Condition") and statement.get("Principal") in ("*", {"AWS": "*"}, {"AWS": ["*"]})
-
-
 def main() -> None:
     die_with_parent()
-    judge_buckets_fairly()
+    # Beside this script, but not on its path: the names there would hide those of packages.
+    repairs = runpy.run_path(str(Path(__file__).with_name("repairs.py")))
+    repairs["judge_buckets_fairly"]()
+    repairs["read_definitions_as_aws_does"]()
     if "DAYFLY_ENDPOINT" in os.environ:
         run_state_machines(os.environ["DAYFLY_ENDPOINT"], os.environ["DAYFLY_KEY"])
     # Ctrl-C goes to the whole process group; the platform stops us after it has drained.

@@ -25,7 +25,7 @@ class CompanionFailed(Unavailable):
 
 class Child:
     """One moto_server. `prepare` is awaited with its base URL before anybody else may use it; `environment` gives
-    what it needs to reach the platform (see `inside.py`)."""
+    what it needs to reach the platform (see `inside.py`), `snapshot` the file that it takes its state from."""
 
     def __init__(
         self,
@@ -34,7 +34,9 @@ class Child:
         clock: Clock,
         prepare: Callable[[str], Awaitable[None]],
         environment: Callable[[], Mapping[str, str]] | None = None,
+        snapshot: Callable[[], Path],
     ) -> None:
+        self._snapshot = snapshot
         self._directory = directory
         self._clock = clock
         self._prepare = prepare
@@ -83,6 +85,7 @@ class Child:
                 str(Path(__file__).with_name("inside.py")),
                 _HOST,
                 str(port),
+                str(self._snapshot()),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=sink,
                 stderr=sink,

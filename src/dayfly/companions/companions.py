@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -17,17 +20,27 @@ from dayfly.companions import machines, replay
 from dayfly.companions.child import Child
 from dayfly.companions.inprocess import Clients
 from dayfly.companions.proxy import Proxy
+from dayfly.companions.snapshot import CALLS_AT_THE_END, SERVICES, Snapshots, last_number
 from dayfly.errors import Unavailable
 from dayfly.front.messages import Headers, Request, Response
 from dayfly.identity import Caller, Scope
-from dayfly.store import Changes, Journal
+from dayfly.store import Changes, Journal, JournalFailed
 
 _log = logging.getLogger("dayfly.companions")
 Watch = Callable[[Request, Response, str, Scope], Awaitable[Changes]]
 """Given a request that changed something, its answer, the service and whose it is: what to commit with it."""
 _FORM = "application/x-www-form-urlencoded"
+T = TypeVar("T")
+_AT_THE_END_S = 5
 ACCOUNT_HEADER = "x-moto-account-id"
 """http://docs.getmoto.org/en/latest/docs/multi_account.html"""
+
+
+class _Restored(msgspec.Struct, frozen=True):
+    """What a fresh child took in from a snapshot: whole services, as of a call's number."""
+
+    last: int = 0
+    services: frozenset[str] = frozenset()
 
 
 class Companions:
@@ -47,18 +60,30 @@ class Companions:
         self._endpoints = {service: url.rstrip("/") for service, url in (endpoints or {}).items()}
         self._proxy = Proxy()
         self._clock = clock
-        self._child = Child(directory=directory, clock=clock, prepare=self._restore, environment=environment)
+        self._snapshots = Snapshots(directory)
+        self._child = Child(
+            directory=directory,
+            clock=clock,
+            prepare=self._restore,
+            environment=environment,
+            snapshot=lambda: self._snapshots.path,
+        )
         self._clients = Clients()
         self._drawing = asyncio.Lock()
+        self._order: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """By service: what changes it is asked one after the other, so that repeating it gives the same state."""
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._next = 1
+        self._last = 0
+        """The number of the last call to a service that snapshots hold."""
         self.watch: Watch | None = None
         """Told of every change that a companion made, before it is acknowledged."""
 
     def load(self) -> None:
         """Find where the record of calls ends; the calls themselves are read when the child starts."""
-        self._next = 1
-        for key, _ in self._journal.load(replay.PREFIX):
-            self._next = int(key.removeprefix(replay.PREFIX)) + 1
+        self._last = last_number(self._journal, replay.PREFIX, replay.DIGITS)
+        self._next = self._last + 1
+        self._snapshots.load(self._journal)
 
     @property
     def running(self) -> bool:
@@ -107,41 +132,83 @@ class Companions:
             request = machines.named(request)
         if not replay.changes_state(request, name):
             return await self._proxy.forward(url, request.method, request.target, headers, request.body)
-        if not replay.draws_ids(name):
-            return await self._ask_and_keep(url, request, headers, service, scope, 0)
-        async with self._drawing:
-            seed = self._next
-            await self._seed(url, seed)
-            return await self._ask_and_keep(url, request, headers, service, scope, seed)
+        # Whoever asked may go away; what the companion did is kept all the same, because others may see it.
+        return await asyncio.shield(self._task(self._ask_and_keep(url, request, headers, service, scope)))
 
-    async def _ask_and_keep(
-        self, url: str, request: Request, headers: Headers, service: str, scope: Scope, seed: int
-    ) -> Response:
-        response = await self._proxy.forward(url, request.method, request.target, headers, request.body)
-        if response.status < 400:
-            key = f"{replay.PREFIX}{self._next:012d}"
-            self._next += 1
+    async def _ask_and_keep(self, url: str, request: Request, headers: Headers, service: str, scope: Scope) -> Response:
+        async with self._in_order(request, service):
+            number = self._next
+            seed = number if replay.draws_ids(replay.operation(request)) else 0
+            if seed:
+                await self._seed(url, seed)
+            response = await self._proxy.forward(url, request.method, request.target, headers, request.body)
+            if response.status >= 400:
+                return response
             changes = await self._watched(request, response, service, scope)
-            await self._journal.commit([(key, replay.kept(scope.account, request, headers, seed)), *changes])
+            # Another service's call may have been kept meanwhile.
+            number, self._next = self._next, self._next + 1
+            call = replay.kept(scope.account, service, request, headers, seed)
+            durable = self._journal.commit([(replay.key_of(number), call), *changes])
+            if service in SERVICES:
+                self._last = number
+        await durable
+        if service in SERVICES and self._snapshots.due(number):
+            self._task(self._take_snapshot(url))
         return response
+
+    @asynccontextmanager
+    async def _in_order(self, request: Request, service: str) -> AsyncIterator[None]:
+        async with AsyncExitStack() as held:
+            if replay.draws_ids(replay.operation(request)):
+                await held.enter_async_context(self._drawing)
+            await held.enter_async_context(self._order[service])
+            yield
+
+    def _task(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waits gets it; where nobody does any more it is not news
+
+    async def _take_snapshot(self, url: str, *, wait: bool = False) -> None:
+        async with AsyncExitStack() as held:
+            for service in sorted(SERVICES):
+                await held.enter_async_context(self._order[service])
+            # Nobody changes these services now. What they have been told must be durable first: a number that a crash
+            # takes back is given again, to a call that the snapshot would seem to hold.
+            await self._journal.commit(())
+            self._snapshots.taken_at = self._last
+            target = f"/dayfly/snapshot?last={self._last}&services={','.join(sorted(SERVICES))}&wait={int(wait)}"
+            await self._proxy.forward(url, "GET", target, [], b"")
 
     async def _seed(self, url: str, seed: int) -> None:
         # http://docs.getmoto.org/en/latest/docs/configuration/recorder/index.html (deterministic identifiers)
         await self._proxy.forward(url, "POST", f"/moto-api/seed?a={seed}", [], b"")
 
     async def _restore(self, url: str) -> None:
-        """Repeat every call that was acknowledged to a fresh child."""
-        count = 0
-        for _, value in list(self._journal.load(replay.PREFIX)):
-            call = replay.read(value)
+        """Repeat the calls that were acknowledged to a fresh child, but for those that its snapshot holds."""
+        restored = (await self._proxy.forward(url, "GET", "/dayfly/restored", [], b"")).body
+        snapshot = msgspec.json.decode(restored if isinstance(restored, bytes) else b"{}", type=_Restored)
+        self._snapshots.taken_at = snapshot.last
+        missing = [
+            call
+            for key, value in self._journal.load(replay.PREFIX)
+            for call in (replay.read(value),)
+            if replay.number_of(key) > snapshot.last or call.service not in snapshot.services
+        ]
+        for call in missing:
             if call.seed:
                 await self._seed(url, call.seed)
             response = await self._proxy.forward(url, call.method, call.target, call.headers, call.body)
-            count += 1
             if response.status >= 400:
                 _log.warning("A call could not be repeated: %s %s: %d", call.method, call.target, response.status)
-        if count:
-            _log.info("Companion services have their state again (%d calls)", count)
+        if missing:
+            _log.info("Companion services have their state again (%d calls)", len(missing))
 
     async def call(self, caller: Caller, service: str, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """One operation (`"dynamodb", "CreateTable", {...}`) by botocore. Raises Refused."""
@@ -155,17 +222,26 @@ class Companions:
 
     async def reset(self, account: str | None = None) -> None:
         """Forget what an account (or everybody) has here; endpoints that the user named are left alone."""
-        gone: list[tuple[str, bytes | None]] = []
-        for key, value in self._journal.load(replay.PREFIX):
-            if account in (None, replay.read(value).account):
-                gone.append((key, None))
-        if gone:
-            await self._journal.commit(gone)
+        gone: list[tuple[str, bytes | None]] = [
+            (key, None)
+            for key, value in self._journal.load(replay.PREFIX)
+            if account in (None, replay.read(value).account)
+        ]
+        if gone or self._child.running:
+            await self._journal.commit([*gone, self._snapshots.begin(f"{self._clock.now_ms():x}")])
             await self._child.restart()
 
     async def close(self) -> None:
+        if self._child.running and self._last - self._snapshots.taken_at >= CALLS_AT_THE_END:
+            await self._last_snapshot()
         await self._proxy.close()
         await self._child.close()
+
+    async def _last_snapshot(self) -> None:
+        """So that the next start has little to repeat; not worth more than a moment."""
+        with contextlib.suppress(TimeoutError, Unavailable, JournalFailed):
+            async with asyncio.timeout(_AT_THE_END_S):
+                await self._take_snapshot(await self._child.url(), wait=True)
 
 
 def _base(url: str) -> str:

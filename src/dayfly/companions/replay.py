@@ -13,6 +13,7 @@ import msgspec
 from dayfly.front.messages import Headers, Request
 
 PREFIX = "companions/"
+DIGITS = 12
 
 _READS = re.compile(
     r"^(Get|List|Describe|Query|Scan|BatchGet|TransactGet|Head|Search|Filter|Test|Validate|Lookup|Simulate|Estimate"
@@ -33,6 +34,15 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
     headers: list[tuple[str, str]]
     body: bytes
     seed: int = 0
+    service: str = ""
+
+
+def key_of(number: int) -> str:
+    return f"{PREFIX}{number:0{DIGITS}d}"
+
+
+def number_of(key: str) -> int:
+    return int(key.removeprefix(PREFIX))
 
 
 def operation(request: Request) -> str:
@@ -61,9 +71,9 @@ def draws_ids(operation_name: str) -> bool:
     return bool(operation_name) and _DRAWS_IDS.match(operation_name) is not None
 
 
-def kept(account: str, request: Request, headers: Headers, seed: int) -> bytes:
+def kept(account: str, service: str, request: Request, headers: Headers, seed: int) -> bytes:
     used = [(name, value) for name, value in headers if name.lower() not in _UNKEPT_HEADERS]
-    return msgspec.msgpack.encode(Kept(account, request.method, request.target, used, request.body, seed))
+    return msgspec.msgpack.encode(Kept(account, request.method, request.target, used, request.body, seed, service))
 
 
 def read(value: bytes) -> Kept:

@@ -68,6 +68,17 @@ class _Deployed:
         self.deployment = deployment
 
 
+def _not_ready(failures: Mapping[str, str]) -> list[str]:
+    """A sentence for each reason, not for each function that has it."""
+    reasons: dict[str, list[str]] = {}
+    for name, why in failures.items():
+        reasons.setdefault(why, []).append(name)
+    return [
+        f"{names[0]} is not ready: {why}" if len(names) == 1 else f"{', '.join(names)} are not ready: {why}"
+        for why, names in reasons.items()
+    ]
+
+
 def _directories(roots: Sequence[Path], state: Path) -> set[Path]:
     """The directories below these that hold what people edit, links followed."""
     found: set[Path] = set()
@@ -246,7 +257,7 @@ class Session:
             # What turned out while it was made; types that are not supported are among the others already.
             items += [item for item in one.deployment.items if ": not supported: " not in item.what]
             notes += summary(dict.fromkeys(items))
-            notes += [f"{name} is not ready: {why}" for name, why in one.builder.failures.items()]
+            notes += _not_ready(one.builder.failures)
         self._voice.ready(self.record, notes)
         self.ready.set()
         self._warming = asyncio.gather(*(self._platform.pool.warm(family) for family in self._families()))

@@ -95,6 +95,38 @@ async def test_what_cannot_be_installed_is_one_sentence_and_the_others_run(tmp_p
     assert (directories["Bad"] / "tiny.py").exists()
 
 
+@pytest.mark.parametrize(
+    ("listed", "ready"), [("old[x]==1.0 ; python_version > '3'\ntiny==1\n", True), ("tiny==1\n", False)]
+)
+async def test_a_version_that_cannot_be_built_any_more_gives_way_to_a_later_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed: str, ready: bool
+) -> None:
+    tool = tmp_path / "tools" / "uv"
+    tool.parent.mkdir()
+    # Stands in for uv: cannot build old 1.0, which tiny may need too.
+    tool.write_text(
+        f"#!{sys.executable}\nimport sys, pathlib\n"
+        "listed = pathlib.Path(sys.argv[-1]).read_text()\n"
+        "if 'old[x]' not in listed or '==1.0' in listed:\n"
+        "    sys.exit('error: Failed to build `old==1.0`\\n  cause: much more')\n"
+        "if 'old[x]>1.0,<2 ;' in listed:\n"
+        "    sys.exit('error: Failed to build `old==1.9`')\n"
+        "pathlib.Path(sys.argv[sys.argv.index('--target') + 1], 'made.txt').write_text(listed)\n"
+    )
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tool.parent), prepend=os.pathsep)
+    manifest = tmp_path / "requirements.txt"
+    manifest.write_text(listed)
+    said: list[str] = []
+    if not ready:
+        with pytest.raises(BuildFailed, match=r"old 1\.0 cannot be built$"):
+            await python.packages(manifest, tmp_path / "cache", said.append)
+        return
+    made = await python.packages(manifest, tmp_path / "cache", said.append)
+    assert (made / "made.txt").read_text() == "old[x] ; python_version > '3'\ntiny==1\n"
+    assert [line.partition(" cannot be built")[0] for line in said[1:]] == ["old 1.0", "old 1.9"]
+
+
 async def test_what_cannot_be_installed_is_tried_once_for_all_who_need_it(tmp_path: Path) -> None:
     code = tmp_path / "src"
     code.mkdir()

@@ -10,8 +10,9 @@ import sys
 import tomllib
 from pathlib import Path
 
-from dayfly.build.tools import Say, digest, once, run
+from dayfly.build.tools import BuildFailed, Say, digest, once, run
 
+_NOT_BUILT = re.compile(r"Failed to build `?([A-Za-z0-9][\w.-]*?)==([^\s`]+)`?")
 _OTHER = re.compile(r"\s*(-r|--requirement|-c|--constraint)[\s=]+([^\s#]+)")
 
 
@@ -38,15 +39,52 @@ async def packages(manifest: Path, cache: Path, say: Say) -> Path:
                 "--no-warn-script-location",
             ]
         )
-        await run(
-            [*command, "--target", target, "-r", listed], directory=manifest.parent, what=f"installing {manifest.name}"
-        )
+        await _install([*command, "--target", target], listed, manifest, say)
         listed.unlink()
         (target / ".lock").unlink(missing_ok=True)
 
     if not requirements.strip():
         return await once(cache / "python", "none", _nothing)
     return await once(cache / "python", key, install)
+
+
+async def _install(command: list[str | Path], listed: Path, manifest: Path, say: Say) -> None:
+    """Install what is listed. A version that cannot be built for this Python gives way to a later one.
+
+    Applications of retired runtimes pin what was current then; here they run on the Python there is.
+    """
+    while True:
+        try:
+            await run([*command, "-r", listed], directory=manifest.parent, what=f"installing {manifest.name}")
+            return
+        except BuildFailed as error:
+            failed = _NOT_BUILT.search(error.said)
+            if failed is None:
+                raise
+            text = listed.read_text(encoding="utf-8")
+            relaxed = _relaxed(text, failed[1])
+            if relaxed == text:
+                raise BuildFailed(
+                    f"installing {manifest.name} failed: {failed[1]} {failed[2]} cannot be built"
+                ) from error
+            here = platform.python_version()
+            say(f"{failed[1]} {failed[2]} cannot be built for Python {here}: taking a later version")
+            listed.write_text(relaxed, encoding="utf-8")
+
+
+def _relaxed(text: str, name: str) -> str:
+    """The requirements with a pinned version allowed to be a later one of its major, or such a one any at all."""
+
+    def wider(match: re.Match[str]) -> str:
+        if match["operator"] == "==":
+            return f"{match['name']}>{match['version']},<{int(match['major']) + 1}"
+        return match["name"]
+
+    pattern = (
+        rf"(?im)^(?P<name>\s*{re.escape(name)}(?:\[[^\]]*\])?)\s*(?P<operator>==|>)\s*"
+        r"(?P<version>(?P<major>\d+)[^\s;#,]*)(?:,<\d+)?"
+    )
+    return re.sub(pattern, wider, text)
 
 
 async def _nothing(target: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 
 import pytest
 from runtime_bench import invoke_of
@@ -161,6 +162,15 @@ async def test_boto3_is_there_and_nothing_else_of_the_platform(bench):
             return found
     """
     assert await bench.value(code, timeout_ms=20_000) == ["sqs"]
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="AWS's runtimes from Python 3.12 on have no setuptools")
+async def test_setuptools_is_there_as_in_aws_s_runtimes_of_that_time(bench):
+    code = """
+        import pkg_resources, setuptools
+        def handler(e, c): return pkg_resources.parse_version("1.10") > pkg_resources.parse_version("1.9")
+    """
+    assert await bench.value(code, timeout_ms=20_000) is True
 
 
 async def test_the_environment_is_what_aws_defines(bench):

@@ -28,6 +28,8 @@ from dayfly.runtime.zygote import SHIM, Child, Zygote, interpreter
 _log = logging.getLogger(__name__)
 Isolation = Literal["namespace", "process", "auto"]
 _SDK = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
+_SETUP = ("setuptools", "pkg_resources", "_distutils_hack") if sys.version_info < (3, 12) else ()
+"""The managed runtimes up to Python 3.11 have them, and packages of that time import `pkg_resources`."""
 _PRELOAD = (
     "json", "urllib.request", "http.client", "logging", "decimal", "datetime", "uuid", "base64", "hashlib", "hmac",
     "email.utils", "concurrent.futures", "asyncio", "boto3", "boto3.session", "boto3.resources.factory",
@@ -324,7 +326,7 @@ def prepare_python_sdk(cache: Path) -> Path:
     """A directory with links to the packages that AWS's Python runtime ships, and to nothing else of ours."""
     directory = cache / f"python-sdk-{sys.version_info[0]}.{sys.version_info[1]}"
     directory.mkdir(parents=True, exist_ok=True)
-    for name in _SDK:
+    for name in (*_SDK, *_SETUP):
         found = importlib.util.find_spec(name)
         if found is None or found.origin is None:
             continue

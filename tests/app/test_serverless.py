@@ -390,3 +390,37 @@ functions:
     assert found["SconnectWebsocketsRoute"]["Properties"]["RouteKey"] == "$connect"
     assert found["sayWebsocketsRoute"]["Properties"]["RouteKey"] == "say"
     assert not made.items
+
+
+def test_parts_of_the_file_come_and_go_with_the_conditions_of_the_ifelse_plugin(tmp_path: Path) -> None:
+    """https://www.npmjs.com/package/serverless-plugin-ifelse"""
+    text = """
+service: shop
+plugins: [serverless-plugin-ifelse]
+custom:
+  current: ${opt:stage, 'dev'}
+  serverlessIfElse:
+    - If: '"${self:custom.current}" == "prod" && !("${self:provider.region}" === ''sa-east-1'')'
+      Exclude: [functions.debug, functions.hello.events.0]
+      Set: {provider.timeout: 90}
+      ElseExclude: [functions.audit]
+      ElseSet: {provider.timeout: 12}
+    - ExcludeIf: {functions.hello.environment.SECRET: '"${self:custom.current}" != "dev"'}
+provider: {name: aws, runtime: nodejs20.x}
+functions:
+  hello: {handler: a.b, environment: {SECRET: x, OPEN: y}, events: [{http: GET a}, {http: GET b}]}
+  debug: {handler: a.b}
+  audit: {handler: a.b}
+"""
+    development = application(tmp_path, text)
+    assert set(development.functions) == {"hello", "debug"}
+    hello = development.template["Resources"]["HelloLambdaFunction"]["Properties"]
+    assert (hello["Timeout"], set(hello["Environment"]["Variables"])) == (12, {"SECRET", "OPEN"})
+    production = application(tmp_path, text, stage="prod")
+    assert set(production.functions) == {"hello", "audit"}
+    found = production.template["Resources"]
+    assert found["HelloLambdaFunction"]["Properties"]["Timeout"] == 90
+    assert set(found["HelloLambdaFunction"]["Properties"]["Environment"]["Variables"]) == {"OPEN"}
+    assert ("ApiGatewayMethodAGet" in found, "ApiGatewayMethodBGet" in found) == (False, True)
+    with pytest.raises(ApplicationError, match="cannot be read here"):
+        application(tmp_path, text.replace('== "prod"', "== process.env.X"))

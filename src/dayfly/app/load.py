@@ -13,7 +13,7 @@ from dayfly.app import compose, sam
 from dayfly.app.application import Application, FunctionName
 from dayfly.app.public_layers import supplied
 from dayfly.app.report import Report
-from dayfly.app.serverless import Service, compile_service
+from dayfly.app.serverless import Service, compile_service, conditional
 from dayfly.app.serverless.constructs import construct_door
 from dayfly.app.serverless.plugins import names_in
 from dayfly.app.variables import Doors, Options, Resolver
@@ -108,6 +108,8 @@ def _serverless(
     # Up to version 2, whose files still abound, the framework only warned of variables without a value.
     resolver.lenient = re.match(r"[\s^~>=<v]*[12](\D|$)", str(document.get("frameworkVersion") or "")) is not None
     _decide(resolver, stage, region)
+    if conditional.PLUGIN in _plugins(resolver):
+        conditional.apply(resolver)
     report = Report()
     service = Service(resolver, file.parent, report)
     template = compile_service(service)
@@ -136,8 +138,7 @@ def _decide(resolver: Resolver, stage: str | None, region: str | None) -> None:
     """Settle stage and region, which other variables need, and read `.env` files, which may depend on the stage."""
     import msgspec.structs
 
-    plugins = resolver.document.get("plugins")
-    named = names_in(plugins) if isinstance(plugins, list | Map) else []
+    named = _plugins(resolver)
     frameworks = str(resolver.document.get("frameworkVersion") or "")
     if resolver.document.get("useDotenv") or "serverless-dotenv-plugin" in named or "4" in frameworks[:3]:
         values, files = read_dotenv(resolver.directory, resolver.options.stage)
@@ -150,6 +151,11 @@ def _decide(resolver: Resolver, stage: str | None, region: str | None) -> None:
             decided[key] = found
     resolver.options = msgspec.structs.replace(resolver.options, **decided)
     resolver.forget()
+
+
+def _plugins(resolver: Resolver) -> list[str]:
+    plugins = resolver.document.get("plugins")
+    return names_in(plugins) if isinstance(plugins, list | Map) else []
 
 
 def _text(value: Any) -> str:

@@ -62,6 +62,7 @@ _EFFECTIVE = BUNDLERS | {
     "serverless-reqvalidator-plugin",
     "serverless-aws-documentation",
     "serverless-plugin-extrinsic-functions",
+    "serverless-plugin-ifelse",
     "serverless-pseudo-parameters",
     "serverless-websockets-plugin",
     "serverless-step-functions",

@@ -183,7 +183,7 @@ def serve_snapshots(snapshot: Snapshot) -> None:
 def main() -> None:
     die_with_parent()
     # Beside this script, but not on its path: the names there would hide those of packages.
-    repairs = runpy.run_path(os.path.join(os.path.dirname(__file__), "repairs.py"))
+    repairs = runpy.run_path(str(Path(__file__).with_name("repairs.py")))
     repairs["judge_buckets_fairly"]()
     repairs["read_definitions_as_aws_does"]()
     if "DAYFLY_ENDPOINT" in os.environ:

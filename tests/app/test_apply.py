@@ -118,6 +118,27 @@ async def test_a_reference_that_leads_to_nothing_is_said_and_no_secret_is_record
         await World().deploy("Resources:\n  A: {Type: T, Properties: {Name: '{{resolve:ssm:/x}}'}}\n", strict=True)
 
 
+async def test_what_no_stack_exports_is_made_up_and_said() -> None:
+    world = World()
+    text = """
+Resources:
+  A: {Type: T, Properties: {Name: {Fn::ImportValue: Shop-VpcId}, Other: {Fn::ImportValue: certificateArn}}}
+  B: {Type: T, Properties: {Fail: {Fn::ImportValue: Shop-VpcId}}}
+"""
+    assert await world.deploy(text) == ["+A"]
+    resources = world.stacks.resources(world.done.stack)
+    assert resources["A"].properties["Name"] == "local-shop-vpcid"
+    assert resources["A"].properties["Other"] == "arn:aws:imported:us-east-1:000000000000:certificatearn"
+    assert resources["B"].placeholder
+    assert [(item.level, item.what.partition(";")[0], item.line) for item in world.done.items] == [
+        ("unsupported", "B: it does not want to (it imports what no stack exports)", 4),
+        ("warning", "no stack exports Shop-VpcId", 3),
+        ("warning", "no stack exports certificateArn", 3),
+    ]
+    with pytest.raises(ApplicationError, match="no stack exports Shop-VpcId"):
+        await World().deploy(text, strict=True)
+
+
 async def test_a_replacement_comes_before_what_it_replaces_goes_and_others_follow_it() -> None:
     world = World()
     await world.deploy(TWO)

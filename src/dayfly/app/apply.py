@@ -131,7 +131,7 @@ class Deployer:
         stack = self._stacks.find(scope, application.name)
         if stack is not None and stack.endpoint not in ("", self._endpoint):
             await self._move(stack)
-        intrinsics = self._intrinsics(application, template, scope, stack.id if stack else "")
+        intrinsics = self._intrinsics(application, template, scope, stack.id if stack else "", strict)
         # Planned before the stack is touched: an application that cannot be understood leaves everything as it is.
         steps = plan(intrinsics, self._stacks.resources(stack) if stack else {}, self._types, application.origins)
         if strict and (skipped := next((step for step in steps if step.action == "skip"), None)):
@@ -139,7 +139,7 @@ class Deployer:
                 f"{skipped.logical_id}: {skipped.why}", application.origins.get(skipped.logical_id)
             )
         stack = await self._begin(application, scope, stack)
-        intrinsics = self._intrinsics(application, template, scope, stack.id)
+        intrinsics = self._intrinsics(application, template, scope, stack.id, strict)
         site = Site(
             caller=Caller(scope=scope), stack=stack.name, stack_id=stack.id, call=self._call, endpoint=self._endpoint,
             source=application.directory, code=code, responses=self._responses,
@@ -161,6 +161,7 @@ class Deployer:
             await self._fail(run, stack, error)
             raise
         outputs = run.outputs(template)
+        run.tell_imports()
         status = stack.status.replace("_IN_PROGRESS", "_COMPLETE")
         stack, changes = self._stacks.change(stack, status=status, reason="", outputs=outputs)
         await self._stacks.journal.commit(changes)
@@ -193,7 +194,7 @@ class Deployer:
         await self._stacks.journal.commit(self._stacks.forget(stack))
 
     def _intrinsics(
-        self, application: Application, template: dict[str, Any], scope: Scope, stack_id: str
+        self, application: Application, template: dict[str, Any], scope: Scope, stack_id: str, strict: bool = False
     ) -> Intrinsics:
         around = Surroundings(
             scope=scope,
@@ -201,6 +202,7 @@ class Deployer:
             stack_id=stack_id or scope.arn("cloudformation", f"stack/{application.name}/new"),
             parameters=application.parameters,
             imports={name: export.value for name, export in self._stacks.exports(scope).items()},
+            make_up_imports=not strict,
         )
         return Intrinsics(template, around)
 
@@ -247,6 +249,13 @@ class Deployer:
 
 _ABSENT = re.compile(r"(does|do) not exist|not found|NonExistent|NoSuch|NotFound", re.IGNORECASE)
 """How services say that what a resource names is not there."""
+
+
+def _imports(node: Any) -> bool:
+    """Whether a part of a template imports anything."""
+    if isinstance(node, dict):
+        return "Fn::ImportValue" in node or any(_imports(value) for value in node.values())
+    return isinstance(node, list) and any(_imports(one) for one in node)
 
 
 class _Run:
@@ -369,7 +378,18 @@ class _Run:
         if need is not None:
             return f"needs {need}, which is not supported"
         names = sorted(set(references(resource.get("Properties"))) & self.made_up)
-        return f"the parameter {names[0]} has no value" if names else None
+        if names:
+            return f"the parameter {names[0]} has no value"
+        return "it imports what no stack exports" if self.intrinsics.made_up_imports and _imports(resource) else None
+
+    def tell_imports(self) -> None:
+        """Say which imports had to be made up."""
+        for name, mark in self.intrinsics.made_up_imports.items():
+            file, line = mark or (None, None)
+            what = (
+                f"no stack exports {name}; start the application that does before this one, or a made-up value is taken"
+            )
+            self.items.append(Item(level="warning", what=what, file=file, line=line))
 
     async def _create(self, step: Step, properties: Properties, retain: bool) -> Physical:
         made = await self.types[step.type].create(self.site, step.logical_id, await self._given(step, properties))

@@ -32,6 +32,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     parameters: Mapping[str, Any] = {}
     imports: Mapping[str, Any] = {}
     """Exports of all stacks of the scope, by name."""
+    make_up_imports: bool = False
+    """Whether a name that no stack exports gets a value all the same."""
 
 
 class Intrinsics:
@@ -43,6 +45,8 @@ class Intrinsics:
         self.resources: dict[str, Physical] = {}
         self._conditions: dict[str, bool] = {}
         self._open: set[str] = set()
+        self.made_up_imports: dict[str, Mark | None] = {}
+        """What no stack exports, and where it was asked for."""
         self._parameters = {key: self._typed(key, value) for key, value in around.parameters.items()}
 
     def _typed(self, key: str, value: Any) -> Any:
@@ -233,9 +237,13 @@ def _base64(self: Intrinsics, argument: Any, mark: Mark | None) -> Any:
 
 def _import_value(self: Intrinsics, argument: Any, mark: Mark | None) -> Any:
     name = _text(self.resolve(argument, mark))
-    if name not in self.around.imports:
+    if name in self.around.imports:
+        return self.around.imports[name]
+    if not self.around.make_up_imports:
         raise ApplicationError.at(f"no stack exports {name}", mark)
-    return self.around.imports[name]
+    self.made_up_imports.setdefault(name, mark)
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    return self.around.scope.arn("imported", slug) if slug.endswith("arn") else f"local-{slug}"
 
 
 def _get_azs(self: Intrinsics, argument: Any, mark: Mark | None) -> Any:

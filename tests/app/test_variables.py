@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dayfly.app.variables import Doors, Options, Resolver
+from dayfly.app.variables import Doors, Options, Resolver, scripts
 from dayfly.app.variables.sources import read_dotenv
 from dayfly.app.yaml import ApplicationError, parse
 
@@ -105,6 +106,19 @@ def test_a_javascript_file_can_ask_for_variables(tmp_path: Path) -> None:
     assert resolve(tmp_path, text % "before") == 4
     with pytest.raises(ApplicationError, match=r"\$\{self:custom\.none\} .* has no value"):
         resolve(tmp_path, text % "wrong")
+
+
+@pytest.mark.node
+def test_a_bundle_finds_the_packages_of_the_directory_it_was_made_from(tmp_path: Path) -> None:
+    package = tmp_path / "application" / "node_modules" / "settings"
+    package.mkdir(parents=True)
+    (package / "index.js").write_text("module.exports = {name: 'shop'};")
+    file, bundle = tmp_path / "application" / "serverless.ts", tmp_path / "cache" / "made.cjs"
+    bundle.parent.mkdir()
+    bundle.write_text("module.exports = {service: require('settings').name, at: __filename};")
+    file.write_text("")
+    made = scripts.run(file, target=bundle, address="", options={}, environment=dict(os.environ))
+    assert made == {"service": "shop", "at": str(file)}
 
 
 @pytest.mark.node

@@ -26,7 +26,9 @@ Ask = Callable[[str], Any]
 # {"error": …}, until it sends the result.
 _EVALUATE = """
 const fs = require("fs");
-const [file, address, out, back] = process.argv.slice(1);
+const Module = require("module");
+const path = require("path");
+const [file, target, address, out, back] = process.argv.slice(1);
 console.log = console.error;
 const send = message => fs.writeSync(Number(out), JSON.stringify(message) + "\\n");
 const receive = () => {
@@ -52,9 +54,18 @@ const framework = {
   resolveConfigurationProperty: async path => ask("${self:" + path.join(".") + "}"),
 };
 const run = async (value, owner) => typeof value === "function" ? await value.call(owner, framework) : await value;
+const load = () => {
+  if (file === target) return require(file);
+  // A bundle lies elsewhere; what it requires is where its sources are.
+  const made = new Module(file);
+  made.filename = file;
+  made.paths = Module._nodeModulePaths(path.dirname(file));
+  made._compile(fs.readFileSync(target, "utf8"), file);
+  return made.exports;
+};
 (async () => {
   let loaded;
-  try { loaded = require(file); } catch (error) {
+  try { loaded = load(); } catch (error) {
     const module = /Cannot use import|Unexpected token 'export'/.test(error.message);
     if (error.code !== "ERR_REQUIRE_ESM" && !module) throw error;
     loaded = await import(require("url").pathToFileURL(file));
@@ -98,7 +109,7 @@ def run(
         writing = open_ones.enter_context(os.fdopen(answers, "wb"))
         try:
             process = subprocess.Popen(
-                ["node", "-e", _EVALUATE, str(target), address, str(out), str(back)],
+                ["node", "-e", _EVALUATE, str(file), str(target), address, str(out), str(back)],
                 cwd=file.parent,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -117,7 +128,7 @@ def run(
             _send(writing, given)
             for message in _conversation(reading, writing, ask):
                 if "failed" in message:
-                    raise _failure(file, message)
+                    raise _failure(file, message, has_lines=file == target)
                 return message["result"]
             process.wait()
             said.seek(0)
@@ -148,12 +159,14 @@ def _send(writing: IO[bytes], message: Mapping[str, Any]) -> None:
         writing.flush()
 
 
-def _failure(file: Path, message: Mapping[str, str]) -> ApplicationError:
+def _failure(file: Path, message: Mapping[str, str], *, has_lines: bool) -> ApplicationError:
     why = message["failed"].strip().partition("\n")[0]
     if re.match(r"Cannot find (module|package) '[^./]", why):
         why += " (run npm install first)"
     line = re.search(re.escape(str(file)) + r":(\d+)", message.get("stack", ""))
-    return ApplicationError(f"{file.name} cannot be evaluated: {why}", file, int(line[1]) if line else None)
+    return ApplicationError(
+        f"{file.name} cannot be evaluated: {why}", file, int(line[1]) if line and has_lines else None
+    )
 
 
 def _last_line(said: IO[bytes]) -> str:

@@ -103,10 +103,15 @@ def _file(location: Any, directory: Path) -> Path | None:
     return path
 
 
+def values_now(template: Mapping[str, Any], parameters: Mapping[str, str], scope: Scope, stack: str) -> Intrinsics:
+    """What can be told of a template before any of its resources exist."""
+    without = {key: part for key, part in template.items() if key != "Resources"}
+    return Intrinsics(without, Surroundings(scope=scope, stack=stack, stack_id="", parameters=parameters))
+
+
 def value_now(template: Mapping[str, Any], parameters: Mapping[str, str], scope: Scope, stack: str) -> Any:
     """For `take`: values made of parameters, mappings and conditions alone."""
-    without = {key: part for key, part in template.items() if key != "Resources"}
-    intrinsics = Intrinsics(without, Surroundings(scope=scope, stack=stack, stack_id="", parameters=parameters))
+    intrinsics = values_now(template, parameters, scope, stack)
 
     def known(value: Any) -> str | None:
         if "AWS::StackId" in set(references(value)):

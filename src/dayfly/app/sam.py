@@ -17,7 +17,9 @@ import msgspec
 
 from dayfly.app.application import Application, FunctionName
 from dayfly.app.code import CodeSource
-from dayfly.app.nested import Nested, merged, take, value_now
+from dayfly.app.loops import PREFIX, unrolled
+from dayfly.app.loops import TRANSFORM as LANGUAGE_EXTENSIONS
+from dayfly.app.nested import Nested, merged, take, value_now, values_now
 from dayfly.app.report import Report
 from dayfly.app.sam_code import CODE_BUCKET, code_of
 from dayfly.app.samconfig import SamConfig, samconfig
@@ -26,7 +28,6 @@ from dayfly.app.yaml import ApplicationError, Map, Mark, mark_of, read, text_of
 from dayfly.identity import Scope
 
 SERVERLESS_TRANSFORM = "AWS::Serverless-2016-10-31"
-_LANGUAGE_EXTENSIONS = "AWS::LanguageExtensions"
 _LONGEST_NAME = 40
 """Templates put the stack's name into names of functions and roles, which end at 64 letters."""
 _SSM_TYPE = "AWS::SSM::Parameter::"
@@ -51,10 +52,13 @@ def load(
     if not within:
         options = _configured(options, samconfig(file.parent, options.opt.get("stage")), files)
     transforms = transforms_of(template)
-    _check(template, transforms, report)
     parameters = parameters_of(template, options, doors, report, unknown)
     stack = name or stack_name(file)
-    known = value_now(template, parameters, Scope(options.account, options.region), stack)
+    scope = Scope(options.account, options.region)
+    if LANGUAGE_EXTENSIONS in transforms:
+        unrolled(template, values_now(template, parameters, scope, stack).resolve)
+    _check(template, transforms, report)
+    known = value_now(template, parameters, scope, stack)
     taken = take(template, file.parent, known, report)
     children = [(one, _child(one, options, doors, stack, (*within, file.resolve()))) for one in taken]
     definitions = _take_definitions(template, file.parent, files)
@@ -143,11 +147,12 @@ def _check(template: Map, transforms: list[str], report: Report) -> None:
     if not isinstance(resources, Map):
         raise ApplicationError.at("the template has no Resources", mark_of(template, "Resources"))
     for transform in transforms:
-        if transform not in (SERVERLESS_TRANSFORM, _LANGUAGE_EXTENSIONS):
+        if transform not in (SERVERLESS_TRANSFORM, LANGUAGE_EXTENSIONS):
             report.unsupported(f"transform {transform}", mark_of(template, "Transform"))
     for logical_id, resource in list(resources.items()):
         if logical_id.startswith("Fn::"):
-            report.unsupported(f"{logical_id} among the resources", mark_of(resources, logical_id))
+            hint = f", which needs Transform: {LANGUAGE_EXTENSIONS}" if logical_id.startswith(PREFIX) else ""
+            report.unsupported(f"{logical_id} among the resources{hint}", mark_of(resources, logical_id))
             del resources[logical_id]
         elif not isinstance(resource, Map) or not isinstance(resource.get("Type"), str):
             raise ApplicationError.at(f"the resource {logical_id} has no Type", mark_of(resources, logical_id))

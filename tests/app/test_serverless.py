@@ -424,3 +424,15 @@ functions:
     assert ("ApiGatewayMethodAGet" in found, "ApiGatewayMethodBGet" in found) == (False, True)
     with pytest.raises(ApplicationError, match="cannot be read here"):
         application(tmp_path, text.replace('== "prod"', "== process.env.X"))
+
+
+def test_the_default_endpoint_is_not_disabled_where_no_other_answers(tmp_path: Path) -> None:
+    """On AWS it makes way for a custom domain, which nothing here stands for: the API would answer nobody."""
+    text = """
+service: shop
+provider: {name: aws, apiGateway: {disableDefaultEndpoint: true}}
+functions: {hello: {handler: a.b, events: [{http: GET a}]}}
+"""
+    made = application(tmp_path, text)
+    assert "DisableExecuteApiEndpoint" not in made.template["Resources"]["ApiGatewayRestApi"]["Properties"]
+    assert "provider.apiGateway.disableDefaultEndpoint" in {item.what for item in made.items}

@@ -131,7 +131,6 @@ def _compile_api(service: Service, mark: Mark | None) -> None:
             "EndpointConfiguration": {"Types": [str(service.provider.get("endpointType") or "EDGE").upper()]},
             "ApiKeySourceType": settings.get("apiKeySourceType"),
             "MinimumCompressionSize": settings.get("minimumCompressionSize"),
-            "DisableExecuteApiEndpoint": settings.get("disableDefaultEndpoint"),
             "Tags": [{"Key": key, "Value": str(value)} for key, value in tags.items()] or None,
         },
         mark,

@@ -199,6 +199,20 @@ Resources: {Jobs: {Type: AWS::SQS::Queue}}
     assert found.made_up == {"LambdaSecurityGroupId", "Subnets", "BusName"}
 
 
+def test_a_file_that_is_spelt_otherwise_is_found_as_on_other_systems(tmp_path: Path) -> None:
+    (tmp_path / "machine.asl.json").write_text("{}")
+    found = application(tmp_path, MACHINE.replace("FILE", "Machine.asl.json"))
+    assert found.template["Resources"]["Machine"]["Properties"]["DefinitionString"] == "{}"
+    assert [item.what for item in found.items if item.level == "warning"] == [
+        "the file Machine.asl.json is spelt machine.asl.json, which matters on Linux"
+    ]
+
+
+def test_sections_may_be_empty(tmp_path: Path) -> None:
+    found = application(tmp_path, f"Parameters:\nConditions:\nOutputs:\n{MACHINE.replace('FILE', 's3://a/b')}")
+    assert "Machine" in found.template["Resources"]
+
+
 MACHINE = """\
 Transform: AWS::Serverless-2016-10-31
 Resources:

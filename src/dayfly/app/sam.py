@@ -11,7 +11,7 @@ import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -61,8 +61,9 @@ def load(
     known = value_now(template, parameters, scope, stack)
     taken = take(template, file.parent, known, report)
     children = [(one, _child(one, options, doors, stack, (*within, file.resolve()))) for one in taken]
-    definitions = _take_definitions(template, file.parent, files)
-    template = _include(template, file.parent, files, template)
+    reading = _Reading(file.parent, files, report)
+    definitions = _take_definitions(template, reading)
+    template = _include(template, reading)
     serverless = SERVERLESS_TRANSFORM in transforms
     if serverless:
         _drop_nested(template, report)
@@ -232,36 +233,44 @@ def _ssm_value(name: str, options: Options, doors: Doors, report: Report, mark: 
     return _text(value)
 
 
-def _include(node: Any, directory: Path, files: set[Path], template: Map) -> Any:
+class _Reading(NamedTuple):
+    """What files that a template names are read with."""
+
+    directory: Path
+    files: set[Path]
+    report: Report
+
+
+def _include(node: Any, reading: _Reading) -> Any:
     """Put the content of local files in the place of `AWS::Include` transforms, and of definitions given by path."""
     if isinstance(node, list):
         for index, item in enumerate(node):
-            node[index] = _include(item, directory, files, template)
+            node[index] = _include(item, reading)
         return node
     if not isinstance(node, Map):
         return node
     transform = node.get("Fn::Transform")
     if isinstance(transform, Mapping) and transform.get("Name") == "AWS::Include":
         location = (transform.get("Parameters") or {}).get("Location")
-        content = _local(location, directory, files, mark_of(node, "Fn::Transform"))
+        content = _local(location, reading, mark_of(node, "Fn::Transform"))
         if content is not None:
             rest = {key: value for key, value in node.items() if key != "Fn::Transform"}
             if isinstance(content, Map):
                 content.update(rest)
-            return _include(content, directory, files, template)
+            return _include(content, reading)
     for key, value in node.items():
-        node[key] = _include(value, directory, files, template)
+        node[key] = _include(value, reading)
     properties = node.get("Properties")
     if isinstance(properties, Map) and str(node.get("Type")).startswith(("AWS::Serverless::", "AWS::ApiGateway")):
         for uri, body in (("DefinitionUri", "DefinitionBody"), ("BodyS3Location", "Body")):
-            content = _local(properties.get(uri), directory, files, mark_of(properties, uri))
+            content = _local(properties.get(uri), reading, mark_of(properties, uri))
             if content is not None:
                 del properties[uri]
-                properties[body] = _include(content, directory, files, template)
+                properties[body] = _include(content, reading)
     return node
 
 
-def _take_definitions(template: Map, directory: Path, files: set[Path]) -> dict[str, str]:
+def _take_definitions(template: Map, reading: _Reading) -> dict[str, str]:
     """The files of state machines, as text: before its substitutions are made one may be no JSON (`"Seconds": ${n}`).
 
     https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-resource-statemachine.html
@@ -271,9 +280,8 @@ def _take_definitions(template: Map, directory: Path, files: set[Path]) -> dict[
         properties = resource.get("Properties")
         if resource["Type"] != "AWS::Serverless::StateMachine" or not isinstance(properties, Map):
             continue
-        path = _path_of(properties.get("DefinitionUri"), directory, mark_of(properties, "DefinitionUri"))
+        path = _path_of(properties.get("DefinitionUri"), reading, mark_of(properties, "DefinitionUri"))
         if path is not None:
-            files.add(path)
             definitions[logical_id] = text_of(path)
             properties["DefinitionUri"] = f"s3://{CODE_BUCKET}/{logical_id}"
     return definitions
@@ -286,21 +294,23 @@ def _give_definitions(resources: Mapping[str, Any], definitions: Mapping[str, st
         properties["DefinitionString"] = text
 
 
-def _local(location: Any, directory: Path, files: set[Path], mark: Mark | None) -> Any:
-    path = _path_of(location, directory, mark)
-    if path is None:
-        return None
-    files.add(path)
-    return read(path)
+def _local(location: Any, reading: _Reading, mark: Mark | None) -> Any:
+    path = _path_of(location, reading, mark)
+    return None if path is None else read(path)
 
 
-def _path_of(location: Any, directory: Path, mark: Mark | None) -> Path | None:
+def _path_of(location: Any, reading: _Reading, mark: Mark | None) -> Path | None:
     """The local file that a location names; None where it names something else. Raises ApplicationError."""
     if not isinstance(location, str) or location.startswith(("s3://", "http")):
         return None
-    path = directory / location
+    path = reading.directory / location
     if not path.is_file():
-        raise ApplicationError.at(f"the file {location} does not exist", mark)
+        alike = [one for one in path.parent.glob("*") if one.name.lower() == path.name.lower() and one.is_file()]
+        if len(alike) != 1:
+            raise ApplicationError.at(f"the file {location} does not exist", mark)
+        reading.report.warning(f"the file {location} is spelt {alike[0].name}, which matters on Linux", mark)
+        path = alike[0]
+    reading.files.add(path)
     return path
 
 
@@ -341,7 +351,7 @@ def _translate(
 
     logging.getLogger("samtranslator").setLevel(logging.CRITICAL)
     plain = json.loads(json.dumps(template, default=str))
-    for key in unknown & plain.get("Parameters", {}).keys():
+    for key in unknown & (plain.get("Parameters") or {}).keys():
         plain["Parameters"][key].pop("Default", None)  # the translator would take it for the value
     session = boto3.session.Session(region_name=options.region)
     translator = Translator(None, Parser(), boto_session=session)

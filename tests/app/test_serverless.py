@@ -436,3 +436,17 @@ functions: {hello: {handler: a.b, events: [{http: GET a}]}}
     made = application(tmp_path, text)
     assert "DisableExecuteApiEndpoint" not in made.template["Resources"]["ApiGatewayRestApi"]["Properties"]
     assert "provider.apiGateway.disableDefaultEndpoint" in {item.what for item in made.items}
+
+
+def test_the_frameworks_outputs_of_functions_can_be_extended(tmp_path: Path) -> None:
+    """https://www.serverless.com/framework/docs/providers/aws/guide/resources#override-aws-cloudformation-resource"""
+    text = (
+        HEAD + "functions: {check-it: {handler: a.b}}\nresources:\n  Outputs:\n"
+        "    CheckDashitLambdaFunctionQualifiedArn: {Export: {Name: the-checker}}\n"
+    )
+    output = application(tmp_path, text).template["Outputs"]["CheckDashitLambdaFunctionQualifiedArn"]
+    assert output["Value"] == {"Fn::GetAtt": ["CheckDashitLambdaFunction", "Arn"]}
+    assert output["Export"] == {"Name": "the-checker"}
+    with pytest.raises(ApplicationError, match="the output Other has no Value") as refused:
+        application(tmp_path, text + "    Other: {Export: {Name: other}}\n")
+    assert refused.value.line == 7

@@ -115,6 +115,9 @@ def _with_resources(service: Service) -> dict[str, Any]:
     _extend(service, template, user.get("extensions"))
     if '"ServerlessDeploymentBucket"' in json.dumps(template, default=str):
         template["Resources"].setdefault("ServerlessDeploymentBucket", {"Type": "AWS::S3::Bucket", "Properties": {}})
+    for name, output in template["Outputs"].items():
+        if not isinstance(output, Mapping) or "Value" not in output:
+            raise ApplicationError.at(f"the output {name} has no Value", mark_of(user.get("Outputs"), name))
     for logical_id, resource in template["Resources"].items():
         if not isinstance(resource, Mapping) or not isinstance(resource.get("Type"), str):
             mark = mark_of(user.get("Resources"), logical_id)

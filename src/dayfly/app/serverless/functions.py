@@ -65,6 +65,12 @@ def compile_function(service: Service, function: Function) -> None:
         DependsOn=[f"{function.normal}LogGroup", *_listed(definition.get("dependsOn"))],
         Condition=definition.get("condition"),
     )
+    if service.provider.get("versionFunctions") is not False and definition.get("versionFunction") is not False:
+        # The version is the function as it is: nothing is deployed twice here.
+        name = f"{function.id}QualifiedArn"
+        service.output(name, function.arn, "Current Lambda function version")
+        if definition.get("condition"):
+            service.outputs[name]["Condition"] = definition["condition"]
     _compile_invoke_config(service, function)
     _compile_url(service, function)
 

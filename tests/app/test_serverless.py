@@ -450,3 +450,25 @@ def test_the_frameworks_outputs_of_functions_can_be_extended(tmp_path: Path) -> 
     with pytest.raises(ApplicationError, match="the output Other has no Value") as refused:
         application(tmp_path, text + "    Other: {Export: {Name: other}}\n")
     assert refused.value.line == 7
+
+
+@pytest.mark.parametrize(
+    ("manifest", "more", "form", "sourcemap"),
+    [
+        ('{"type": "module"}', "build: esbuild", "esm", None),
+        ('{"type": "module"}', "build: {esbuild: {sourcemap: {type: inline, setNodeOptions: true}}}", "esm", "inline"),
+        ('{"type": "module"}', "build: {esbuild: {format: cjs, sourcemap: {type: linked}}}", "cjs", True),
+        ('{"type": "module"}', "plugins: [serverless-esbuild]", None, None),
+        ("{}", "build: esbuild", None, None),
+    ],
+)
+def test_version_4_bundles_modules_as_modules(
+    tmp_path: Path, manifest: str, more: str, form: str | None, sourcemap: Any
+) -> None:
+    """https://www.serverless.com/framework/docs/providers/aws/guide/building"""
+    (tmp_path / "package.json").write_text(manifest)
+    (tmp_path / "a.js").write_text("export const b = 1")
+    made = application(tmp_path, f"{HEAD}functions: {{hello: {{handler: a.b}}}}\n{more}\n")
+    code = made.code["HelloLambdaFunction"]
+    assert code.method == "esbuild"
+    assert (code.properties.get("Format"), code.properties.get("Sourcemap")) == (form, sourcemap)

@@ -100,23 +100,33 @@ def read(service: Service) -> None:
 def bundles(service: Service) -> bool:
     """Whether JavaScript is bundled: by a plugin, or by version 4's own `build.esbuild`."""
     build = service.resolver.document.get("build")
-    return bool(BUNDLERS & set(service.plugins)) or bool(isinstance(build, Mapping) and build.get("esbuild"))
+    wanted = build == "esbuild" or (isinstance(build, Mapping) and build.get("esbuild"))
+    return bool(BUNDLERS & set(service.plugins) or wanted)
 
 
 def bundler_settings(service: Service) -> dict[str, Any]:
-    """The settings of serverless-esbuild in SAM's words (BuildProperties)."""
+    """The settings of serverless-esbuild, or of version 4's own bundler, in SAM's words (BuildProperties).
+
+    https://www.serverless.com/framework/docs/providers/aws/guide/building
+    """
     build = service.resolver.value("build.esbuild")
     given = service.custom("esbuild") or (build if isinstance(build, Mapping) else None) or {}
     if not isinstance(given, Mapping):
         given = {}
+    own = not BUNDLERS & set(service.plugins)
+    sourcemap = given.get("sourcemap")
+    if isinstance(sourcemap, Mapping):  # {type: linked | inline | external, setNodeOptions: …}
+        sourcemap = {"linked": True}.get(kind := str(sourcemap.get("type") or "linked"), kind)
+    if isinstance(build, Mapping) and build.get("configFile"):
+        service.report.unsupported("build.esbuild.configFile", mark_of(build, "configFile"))
     external = [*(given.get("external") or []), *(given.get("exclude") or [])]
     settings = {
         "Minify": given.get("minify"),
         "Target": given.get("target"),
-        "Format": given.get("format"),
-        "External": [str(one) for one in external if one != "*"],
+        "Format": given.get("format") or ("esm" if own and _is_module(service.directory) else None),
+        "External": [str(one) for one in external if one != "*" and not str(one).startswith("!")],
         "Packages": "external" if given.get("exclude") == "*" or "*" in external else given.get("packages"),
-        "Sourcemap": given.get("sourcemap"),
+        "Sourcemap": sourcemap,
         "Define": given.get("define"),
         "Loader": given.get("loader"),
         "MainFields": given.get("mainFields"),
@@ -124,6 +134,15 @@ def bundler_settings(service: Service) -> dict[str, Any]:
         "Banner": given.get("banner"),
     }
     return {name: value for name, value in settings.items() if value not in (None, [], {})}
+
+
+def _is_module(directory: Path) -> bool:
+    """Whether the package's files are ES modules; version 4 then makes such bundles."""
+    try:
+        manifest = json.loads((directory / "package.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and manifest.get("type") == "module"
 
 
 def python_code(service: Service, function: Function, source: CodeSource) -> CodeSource:

@@ -117,7 +117,7 @@ def _in_json(reply: Reply, service: str) -> Reply:
 def _converted(node: ElementTree.Element) -> Any:
     children = list(node)
     if not children:
-        return node.text or ""
+        return {"messages": None} if node.tag.endswith("ReceiveMessageResult") else node.text or ""
     names = [child.tag.rpartition("}")[2] for child in children]
     if set(names) == {"member"}:
         return [_converted(child) for child in children]

@@ -18,6 +18,7 @@ TEMPLATE = """
 Transform: AWS::Serverless-2016-10-31
 Resources:
   Jobs: {Type: "AWS::SQS::Queue"}
+  Waiting: {Type: "AWS::SQS::Queue", Properties: {QueueName: waiting}}
   News: {Type: "AWS::SNS::Topic"}
   Subscription:
     Type: AWS::SNS::Subscription
@@ -40,6 +41,15 @@ Resources:
                   integration.request.header.Content-Type: "'application/x-www-form-urlencoded'"
                 requestTemplates:
                   application/json: Action=SendMessage&MessageBody=$util.urlEncode($input.body)
+                responses: {default: {statusCode: "200"}}
+          /taken:
+            get:
+              x-amazon-apigateway-integration:
+                type: aws
+                httpMethod: POST
+                uri: "arn:${AWS::Partition}:apigateway:${AWS::Region}:sqs:path/${AWS::AccountId}/waiting"
+                requestParameters:
+                  integration.request.querystring.Action: "'ReceiveMessage'"
                 responses: {default: {statusCode: "200"}}
           /news:
             post:
@@ -101,6 +111,14 @@ def test_a_form_reaches_the_queue_and_its_answer_is_json(served: Served) -> None
     assert status == 200
     assert "MessageId" in json.loads(said)["SendMessageResponse"]["SendMessageResult"]
     assert json.loads(received(served)) == {"a": "b & c"}
+
+
+def test_a_definition_s_own_variables_lead_to_the_queue_and_no_message_is_null(served: Served) -> None:
+    # https://docs.aws.amazon.com/apigateway/latest/developerguide/import-api-aws-variables.html
+    url = served.record["stacks"][0]["apis"][0]["url"] + "/taken"
+    with urlopen(url, timeout=20) as answer:
+        said = json.load(answer)["ReceiveMessageResponse"]
+    assert said["ReceiveMessageResult"] == {"messages": None}
 
 
 def test_mapped_parameters_publish(served: Served) -> None:

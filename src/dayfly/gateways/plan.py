@@ -7,9 +7,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from dayfly.gateways.model import Api, Authorizer, Integration, Method, Stage
+from dayfly.gateways.model import Api, Authorizer, Integration, Method, Stage, Surface
 from dayfly.gateways.routes import Routes
 from dayfly.gateways.validate import Check, check_of
+from dayfly.identity.names import partition_of
 
 _INVOCATION = re.compile(r"functions/(?P<arn>[^/]+)/invocations")
 _VARIABLE = re.compile(r"\$\{stageVariables\.([^}]+)\}")
@@ -69,9 +70,25 @@ class Plan:
         self.keys: list[str] = []
 
 
+def _with_variables(surface: Surface, api: Api) -> Surface:
+    """The surface with the variables that an imported definition may have.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/import-api-aws-variables.html
+    """
+    text = msgspec.json.encode(surface)
+    if b"${AWS::" not in text:
+        return surface
+    scope = api.scope
+    for name, value in (
+        (b"AccountId", scope.account), (b"Partition", partition_of(scope.region)), (b"Region", scope.region),
+    ):  # fmt: skip
+        text = text.replace(b"${AWS::%s}" % name, value.encode())
+    return msgspec.json.decode(text, type=Surface)
+
+
 def compile_stage(api: Api, stage: Stage) -> Plan:
     plan = Plan(api)
-    surface = api.surface_of(stage)
+    surface = _with_variables(api.surface_of(stage), api)
     if api.kind == "rest":
         for resource in surface.resources.values():
             for served in resource.methods.values():

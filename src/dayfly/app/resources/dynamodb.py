@@ -33,7 +33,6 @@ class Table:
     ignored = frozenset(
         {
             "ContributorInsightsSpecification",
-            "KinesisStreamSpecification",
             "OnDemandThroughput",
             "ResourcePolicy",
             "WarmThroughput",

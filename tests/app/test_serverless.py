@@ -472,3 +472,10 @@ def test_version_4_bundles_modules_as_modules(
     code = made.code["HelloLambdaFunction"]
     assert code.method == "esbuild"
     assert (code.properties.get("Format"), code.properties.get("Sourcemap")) == (form, sourcemap)
+
+
+def test_an_event_whose_settings_are_not_indented_is_passed_over_and_said(tmp_path: Path) -> None:
+    text = HEAD + "functions:\n  work:\n    handler: a.b\n    events:\n      - sqs:\n        arn: !GetAtt Jobs.Arn\n"
+    made = application(tmp_path, text)
+    assert not [one for one in made.template["Resources"].values() if one["Type"] == "AWS::Lambda::EventSourceMapping"]
+    assert [(item.level, item.line) for item in made.items] == [("warning", 7)]

@@ -86,6 +86,10 @@ def _compile_events(service: Service, function: Function) -> None:
         elif isinstance(event, Mapping) and event:
             kind, content = next(iter(event.items()))
             mark = mark_of(event, kind) or mark
+            if content is None and len(event) > 1:  # the Framework passes over it too
+                why = f"the {kind} event of {function.key} is empty: what follows it must be indented to belong to it"
+                service.report.warning(why, mark)
+                continue
         elif event is None:
             continue
         else:

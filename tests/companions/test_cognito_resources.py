@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dayfly.app.report import resource_items
 from dayfly.app.resources import Site
 from dayfly.app.resources.cognito import TYPES
 from dayfly.clock import SystemClock
@@ -50,3 +51,11 @@ async def test_what_belongs_to_a_user_pool_is_made_and_taken_away(tmp_path: Path
         await TYPES["AWS::Cognito::IdentityPool"].delete(site, identities, open_)
     finally:
         await companions.close()
+
+
+def test_the_triggers_of_a_user_pool_are_said_to_be_unsupported() -> None:
+    pool = {"Type": "AWS::Cognito::UserPool", "Properties": {"LambdaConfig": {"PreSignUp": "arn:x"}, "Policies": {}}}
+    items = resource_items({"Resources": {"People": pool}}, {}, TYPES)
+    assert [(one.level, one.what) for one in items] == [
+        ("unsupported", "LambdaConfig of AWS::Cognito::UserPool (People)")
+    ]

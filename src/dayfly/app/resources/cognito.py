@@ -57,7 +57,7 @@ _CLIENT = (
 class UserPool:
     """AWS::Cognito::UserPool."""
 
-    known = frozenset({*_POOL, "UserPoolName", "Schema"})
+    known = frozenset({*_POOL, "UserPoolName", "Schema"}) - {"LambdaConfig"}  # kept and shown, but no trigger is run
     ignored = frozenset({"EnabledMfas", "UserPoolTier", "WebAuthnRelyingPartyID", "WebAuthnUserVerification"})
 
     async def create(self, site: Site, logical_id: str, properties: Properties) -> Physical:

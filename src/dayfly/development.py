@@ -126,6 +126,7 @@ class Session:
 
     async def run(self, stop: asyncio.Event) -> int:
         """Apply everything, say ready, follow edits until `stop` is set. Exit status 2 where nothing could start."""
+        self._platform.doors.starting = True
         starting = asyncio.create_task(self._start(), name="start applications")
         stopping = asyncio.create_task(stop.wait(), name="wait for stop")
         try:
@@ -140,6 +141,7 @@ class Session:
             self._voice.problem(error.message)
             return 2
         finally:
+            self._platform.doors.starting = False
             starting.cancel()
             stopping.cancel()
             await asyncio.gather(starting, stopping, return_exceptions=True)

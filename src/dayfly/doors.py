@@ -40,6 +40,8 @@ class Doors:
         """In `dev`: the API behind the HTTP port (`http`) and behind the WebSocket port (`websocket`), by id."""
         self.session: Session | None = None
         """In `dev`: takes further applications."""
+        self.starting = False
+        """In `dev`: the applications are still being made."""
         self.on_line: Callable[[str, str], None] | None = None
         """In `dev`: told of every line that a function logs."""
 

@@ -225,6 +225,7 @@ class Platform:
         )
         if settings.mode != "dev":
             return
+        router.starting = lambda: self.doors.starting
         self.ports["http"] = await start(
             host, settings.http_port, router.http_port(lambda: self.doors.front_api("http")), upgrade=router.upgrade
         )

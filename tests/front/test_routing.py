@@ -113,6 +113,8 @@ async def test_the_http_port_serves_one_api_and_lists_its_routes_to_people(route
     assert b"GET     /a" in missing.body
     assert (await answer(Request("GET", "/missing", []))).body == b'{"message":"Not Found"}'
     assert (await router.http_port(lambda: None)(Request("GET", "/", []))).status == 404
+    router.starting = lambda: True
+    assert (await router.http_port(lambda: None)(Request("GET", "/", []))).status == 503
 
 
 async def test_the_lambda_port_takes_invocations_alone(router):

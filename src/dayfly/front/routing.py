@@ -64,6 +64,8 @@ class Router:
         self._aws = aws
         self._control = control
         self._companion = companion
+        self.starting: Callable[[], bool] = lambda: False
+        """In `dev`: whether the applications are still being made."""
 
     async def answer(self, request: Request) -> Response:
         """One request on the platform's own port."""
@@ -110,7 +112,7 @@ class Router:
         async def answer(request: Request) -> Response:
             chosen = api_id()
             if chosen is None or chosen not in self._gateways.apis:
-                return _sentence(404, "The application has no HTTP API.")
+                return self._starting_or("The application has no HTTP API.")
             if destination_of(request) is not None or request.raw_path.startswith("/_dayfly"):
                 return await self.answer(request)
             response = _response(await self._gateways.answer(request, chosen, None, request.raw_path))
@@ -136,11 +138,17 @@ class Router:
             chosen = api_id()
             api = self._gateways.apis.get(chosen or "")
             if api is None or not api.stages:
-                return _sentence(404, "The application has no WebSocket API.")
+                return self._starting_or("The application has no WebSocket API.")
             named = request.raw_path.strip("/").partition("/")[0]
             return await self._open(request, api.id, named if named in api.stages else next(iter(api.stages)))
 
         return answer, upgrade
+
+    def _starting_or(self, text: str) -> Response:
+        """What is said of an API that is not there: it may not be there yet."""
+        if self.starting():
+            return _sentence(503, "The application is being started; this answers when dayfly says ready.")
+        return _sentence(404, text)
 
     def lambda_port(self) -> Answer:
         """Port 3002: the Lambda Invoke API alone."""

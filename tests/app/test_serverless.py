@@ -460,6 +460,8 @@ def test_the_frameworks_outputs_of_functions_can_be_extended(tmp_path: Path) -> 
         ('{"type": "module"}', "build: {esbuild: {format: cjs, sourcemap: {type: linked}}}", "cjs", True),
         ('{"type": "module"}', "plugins: [serverless-esbuild]", None, None),
         ("{}", "build: esbuild", None, None),
+        ("{}", "build: esbuild\ncustom: {esbuild: {format: esm, sourcemap: inline}}", None, None),
+        ("{}", "plugins: [serverless-esbuild]\ncustom: {esbuild: {format: esm, sourcemap: inline}}", "esm", "inline"),
     ],
 )
 def test_version_4_bundles_modules_as_modules(
@@ -479,3 +481,23 @@ def test_an_event_whose_settings_are_not_indented_is_passed_over_and_said(tmp_pa
     made = application(tmp_path, text)
     assert not [one for one in made.template["Resources"].values() if one["Type"] == "AWS::Lambda::EventSourceMapping"]
     assert [(item.level, item.line) for item in made.items] == [("warning", 7)]
+
+
+def test_settings_of_a_bundler_that_is_not_among_the_plugins_are_said_to_be_ignored(tmp_path: Path) -> None:
+    (tmp_path / "a.ts").write_text("export const b = 1")
+    made = application(tmp_path, HEAD + "functions: {hello: {handler: a.b}}\ncustom:\n  esbuild: {format: esm}\n")
+    (item,) = made.items
+    assert (item.level, item.line) == ("ignored", 5)
+    assert item.what.startswith("custom.esbuild: serverless-esbuild is not among the plugins")
+
+
+def test_a_function_can_be_bundled_by_itself(tmp_path: Path) -> None:
+    """https://www.serverless.com/framework/docs/providers/aws/guide/building"""
+    (tmp_path / "a.js").write_text("exports.b = 1")
+    text = HEAD + "functions:\n  plain: {handler: a.b}\n  small: {handler: a.b, build: esbuild}\n"
+    made = application(tmp_path, text)
+    assert {name: code.method for name, code in made.code.items()} == {
+        "PlainLambdaFunction": "plain",
+        "SmallLambdaFunction": "esbuild",
+    }
+    assert not made.items

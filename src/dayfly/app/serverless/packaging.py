@@ -47,7 +47,7 @@ def code_of(service: Service, function: Function) -> CodeSource:
     if runtime.startswith("python"):
         return plugins.python_code(service, function, source)
     if runtime.startswith("nodejs"):
-        return _node_code(service, source)
+        return _node_code(service, function, source)
     return source
 
 
@@ -56,10 +56,10 @@ def _patterns(package: Mapping[str, Any]) -> list[str]:
     return [*excluded, *(package.get("include") or []), *map(str, package.get("patterns") or [])]
 
 
-def _node_code(service: Service, source: CodeSource) -> CodeSource:
+def _node_code(service: Service, function: Function, source: CodeSource) -> CodeSource:
     entry = _entry(service.directory, source.handler)
     typed = entry is not None and entry.suffix in (".ts", ".tsx", ".mts", ".cts")
-    compiled = entry is not None and (typed or plugins.bundles(service))
+    compiled = entry is not None and (typed or plugins.bundles(service, function))
     if not compiled or entry is None:
         return source
     settings = plugins.bundler_settings(service)

@@ -97,9 +97,9 @@ def read(service: Service) -> None:
             service.report.ignored(f"custom.pythonRequirements.{key}", mark_of(settings, key))
 
 
-def bundles(service: Service) -> bool:
-    """Whether JavaScript is bundled: by a plugin, or by version 4's own `build.esbuild`."""
-    build = service.resolver.document.get("build")
+def bundles(service: Service, function: Function) -> bool:
+    """Whether JavaScript is bundled: by a plugin, or by version 4's own `build`, which a function's may differ from."""
+    build = function.definition.get("build") or service.resolver.document.get("build")
     wanted = build == "esbuild" or (isinstance(build, Mapping) and build.get("esbuild"))
     return bool(BUNDLERS & set(service.plugins) or wanted)
 
@@ -110,10 +110,14 @@ def bundler_settings(service: Service) -> dict[str, Any]:
     https://www.serverless.com/framework/docs/providers/aws/guide/building
     """
     build = service.resolver.value("build.esbuild")
-    given = service.custom("esbuild") or (build if isinstance(build, Mapping) else None) or {}
+    own = not BUNDLERS & set(service.plugins)  # version 4's own bundler reads nothing in `custom`
+    plain = service.custom("esbuild")
+    if own and plain:
+        why = "custom.esbuild: serverless-esbuild is not among the plugins (version 4 reads build.esbuild)"
+        service.report.ignored(why, mark_of(service.section("custom"), "esbuild"))
+    given = (None if own else plain) or build
     if not isinstance(given, Mapping):
         given = {}
-    own = not BUNDLERS & set(service.plugins)
     sourcemap = given.get("sourcemap")
     if isinstance(sourcemap, Mapping):  # {type: linked | inline | external, setNodeOptions: …}
         sourcemap = {"linked": True}.get(kind := str(sourcemap.get("type") or "linked"), kind)

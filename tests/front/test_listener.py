@@ -269,3 +269,18 @@ async def test_one_listener_has_several_ports(site):
     client.send(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n")
     assert (await client.answer())[0] == 200
     assert site.seen[0].port == second
+
+
+async def test_a_connection_between_requests_leaves_no_task_behind_when_it_ends(site):
+    before = asyncio.all_tasks()
+    client = await site.client()
+    client.send(b"GET /1 HTTP/1.1\r\nHost: x\r\n\r\n")
+    await client.answer()
+    assert len(asyncio.all_tasks() - before) == 1, "one task answers all requests of a connection"
+    client.close()
+    for _ in range(100):
+        if not asyncio.all_tasks() - before:
+            break
+        await asyncio.sleep(0.01)
+    assert not asyncio.all_tasks() - before
+    assert not site.listener.connections

@@ -131,3 +131,20 @@ async def test_stopping_says_going_away(site, echo):
             await socket.recv()
         await stopping
     assert closed.value.rcvd.code == 1001
+
+
+async def test_a_websocket_may_follow_ordinary_requests_on_its_connection(site, echo):
+    client = await site.client()
+    for _ in range(2):
+        client.send(b"GET /page HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await client.answer())[0] == 200
+        await asyncio.sleep(0.01)  # its task waits for the next request now
+    client.send(
+        b"GET /dev HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    assert (await client.head()).startswith("HTTP/1.1 101 ")
+    client.send(b"\x81\x82\x00\x00\x00\x00hi")
+    assert await asyncio.wait_for(client.reader.readexactly(4), 5) == b"\x81\x02hi"
+    client.close()
+    assert (await asyncio.wait_for(echo.ended, 5))[0] == 1006

@@ -188,6 +188,7 @@ def main() -> None:
     repairs["read_definitions_as_aws_does"]()
     if "DAYFLY_ENDPOINT" in os.environ:
         run_state_machines(os.environ["DAYFLY_ENDPOINT"], os.environ["DAYFLY_KEY"])
+        repairs["call_apis"](os.environ["DAYFLY_ENDPOINT"], os.environ["DAYFLY_KEY"])
     # Ctrl-C goes to the whole process group; the platform stops us after it has drained.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from moto.server import main as serve

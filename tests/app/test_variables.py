@@ -179,3 +179,18 @@ def test_dotenv_files_are_read_as_the_framework_reads_them(tmp_path: Path) -> No
         "HOURS": "24", "NAME": "bob", "EMPTY": "", "QUOTED": "a # b", "KEY": "first\nsecond\nthird", "YAML": "value",
         "URL": "https://bob.example.com/24x", "PRICE": "$5", "AFTER": "it's",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("wanted", "advice"),
+    [
+        ("${ssm:/site/url}", r"aws ssm put-parameter …`\): `dayfly up --state .dayfly` runs the platform"),
+        ("${ssm:/aws/reference/secretsmanager/site}", "aws secretsmanager create-secret …`"),
+        ("${cf:site-dev.Url}", "name the application that makes it as well, before this one"),
+    ],
+)
+def test_what_is_kept_elsewhere_and_is_not_there_comes_with_advice(tmp_path: Path, wanted: str, advice: str) -> None:
+    doors = Doors(ssm=lambda region, name: None, stack_output=lambda region, stack, name: None)
+    with pytest.raises(ApplicationError, match=advice) as refused:
+        resolve(tmp_path, f"custom:\n  x: {wanted}", doors=doors)
+    assert refused.value.line == 2

@@ -130,7 +130,11 @@ def _ssm(resolver: Resolver, params: str, address: str, place: Place) -> Any:
     name, _, how = address.partition("~")
     value = resolver.doors.ssm(region, name)
     if value is None:
-        raise Unresolved(f"there is no SSM parameter {name} in {region}")
+        command = "secretsmanager create-secret" if "/secretsmanager/" in name else "ssm put-parameter"
+        raise Unresolved(
+            f"there is no SSM parameter {name} in {region}; put it there first (`aws {command} …`): "
+            "`dayfly up --state .dayfly` runs the platform without the application"
+        )
     if isinstance(value, str) and ("split" in how):
         return value.split(",")
     if isinstance(value, str) and value.lstrip().startswith("{") and "/secretsmanager/" in name:
@@ -144,7 +148,9 @@ def _cf(resolver: Resolver, params: str, address: str, place: Place) -> Any:
         raise Unresolved(f"the output {output} of stack {stack} cannot be asked for before the platform runs")
     value = resolver.doors.stack_output(params or resolver.options.region, stack, output)
     if value is None:
-        raise Unresolved(f"the stack {stack} has no output {output}")
+        raise Unresolved(
+            f"the stack {stack} has no output {output}; name the application that makes it as well, before this one"
+        )
     return value
 
 

@@ -501,3 +501,12 @@ def test_a_function_can_be_bundled_by_itself(tmp_path: Path) -> None:
         "SmallLambdaFunction": "esbuild",
     }
     assert not made.items
+
+
+def test_plugins_that_publish_front_ends_or_scale_have_no_effect_and_are_no_obstacle(tmp_path: Path) -> None:
+    """https://www.npmjs.com/package/serverless-finch"""
+    made = application(tmp_path, HEAD + "plugins: [serverless-finch, serverless-dynamodb-autoscaling]\n")
+    assert [(item.level, item.what) for item in made.items] == [
+        ("ignored", "plugin serverless-finch"),
+        ("ignored", "plugin serverless-dynamodb-autoscaling"),
+    ]

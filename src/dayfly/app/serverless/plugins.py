@@ -45,6 +45,8 @@ serverless-bundle serverless-plugin-typescript serverless-babel-plugin serverles
 serverless-plugin-esbuild serverless-lift serverless-websockets-plugin serverless-webpack-layers
 serverless-plugin-ncc serverless-reqvalidator-plugin @hewmen/serverless-plugin-typescript
 serverless-plugin-extrinsic-functions serverless-step-functions serverless-sqs-alarms-plugin serverless-lumigo
+serverless-finch aws-amplify-serverless-plugin serverless-cloudfront-invalidate serverless-dynamodb-autoscaling
+serverless-provisioned-concurrency-autoscaling
 """
 HARMLESS = frozenset(_HARMLESS_WORDS.split())
 """Those whose whole meaning is here already (tools for local work or for AWS accounts), or is given below."""

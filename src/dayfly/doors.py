@@ -6,11 +6,13 @@ Each method is a door given to one part's constructor; it looks up its target wh
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dayfly.api import Params, Refused
+from dayfly.companions import refused
 from dayfly.counting import MESSAGES, messages_of, named_in, resource_of
 from dayfly.errors import Error, Unavailable, Unsupported
 from dayfly.front.messages import Request, Response
@@ -25,6 +27,11 @@ if TYPE_CHECKING:
     from dayfly.development import Session
     from dayfly.server import Platform
 
+_PUBLISHED = re.compile(r"/\.well-known/(jwks\.json|openid-configuration)$")
+"""A user pool's keys, for whoever checks its tokens.
+
+https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-tokens-verifying-a-jwt.html
+"""
 _POST_TIMEOUT_S = 15
 """https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html"""
 _SESSION_S = 365 * 24 * 3600
@@ -159,6 +166,20 @@ class Doors:
             raise Refused("AccessDenied", "only an operator's key may make this call", 403)
         return caller
 
+    def _caller(self, request: Request, scope: locate.Credential | None, service: str) -> Caller:
+        """Who asks a companion. Raises errors.Error for one who had to sign."""
+        registry = self._platform.registry
+        if registry.keys is None:
+            return registry.identify(request, scope)
+        # S3's model is large, and all that is asked of it here is known.
+        model = None if service == "s3" else registry.service(service)
+        if scope is None and model is not None:
+            operation = model.operation(request.header("x-amz-target").rpartition(".")[2])
+            published = request.method == "GET" and _PUBLISHED.search(request.raw_path) is not None
+            if published or (operation is not None and operation.unsigned):
+                return Caller(scope=self._platform.scope, access_key_id="", source_ip=request.peer)
+        return registry.identify(request, scope, protocol="rest-xml" if model is None else model.protocol)
+
     async def companion(self, request: Request) -> Response:
         """A request that no service of ours is meant by."""
         taken = self._platform.responses.take(request.header("host"), request.raw_path, request.body)
@@ -167,9 +188,9 @@ class Doors:
         scope = locate.credential(request)
         service = locate.service_of(request, scope) or "s3"
         try:
-            caller = self._platform.registry.identify(request, scope)
+            caller = self._caller(request, scope, service)
         except Error as error:
-            return Response(403, [("Content-Type", "text/plain")], error.message.encode())
+            return refused(request, getattr(error, "status", None) or 403, getattr(error, "code", ""), error.message)
         response = await self._platform.companions.answer(request, service, caller.scope)
         operation = request.header("x-amz-target").rpartition(".")[2] or request.method
         name = named_in(service, request) if response.status < 400 else ""

@@ -67,12 +67,13 @@ class Platform:
     def __init__(self, settings: Settings) -> None:
         """Build every part in the order of their needs; nothing runs yet."""
         self.settings = settings
-        self.port = settings.port or _free_port(settings.host)
+        self._owned = contextlib.ExitStack()
+        self._socket = None if settings.port else self._bound(settings.host)
+        self.port = settings.port or int(self._socket.getsockname()[1])  # type: ignore[union-attr]
         self.endpoint = f"http://{'127.0.0.1' if settings.host == '0.0.0.0' else settings.host}:{self.port}"
         self.scope = Scope(settings.account, settings.region)
         self.ports: dict[str, int] = {}
         self.on_reset: list[Callable[[], Any]] = []
-        self._owned = contextlib.ExitStack()
         self._state = settings.state
         self._state.mkdir(parents=True, exist_ok=True)
         self.clock, self.ids = SystemClock(), RandomIds()
@@ -219,7 +220,7 @@ class Platform:
     async def _listen(self) -> None:
         settings, start, router = self.settings, self.listener.start, self.router
         host = settings.host
-        await start(host, self.port, router.answer, upgrade=router.upgrade)
+        await start(host, self.port, router.answer, upgrade=router.upgrade, taken=self._socket)
         await self.listener.start_tls(
             self._tls_socket, router.answer, upgrade=router.upgrade, context=self.authority.server_context
         )
@@ -369,10 +370,15 @@ class Platform:
             await self.journal.commit(changes)
         return fired
 
+    def _bound(self, host: str, port: int = 0) -> socket.socket:
+        """A port that is ours from now on, although nobody listens yet: its number goes into what is built first."""
+        made = bound(host, port)
+        self._owned.callback(made.close)
+        return made
+
     def _platform_environment(self) -> dict[str, str]:
         """What functions need to find the platform whatever the SDK; see `runtime/shim`."""
-        self._tls_socket = bound("127.0.0.1", self.settings.tls_port)
-        self._owned.callback(self._tls_socket.close)
+        self._tls_socket = self._bound("127.0.0.1", self.settings.tls_port)
         self.ports["tls"] = int(self._tls_socket.getsockname()[1])
         bundle = str(self.authority.bundle)
         return {
@@ -390,10 +396,3 @@ def _seats(size: int) -> dict[Family, int]:
 def _account_in(key: str) -> str | None:
     """The account in a record's key: `<service>/<account>/…` or `<service>/<kind>/<account>/…`."""
     return next((part for part in key.split("/")[1:3] if len(part) == 12 and part.isdigit()), None)
-
-
-def _free_port(host: str) -> int:
-    """A port that nobody listens on at this moment."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])

@@ -15,6 +15,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore import UNSIGNED
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
@@ -95,6 +96,39 @@ def test_a_wrong_signature_is_refused_in_awss_words(up: Served, key: str, secret
         client(up, "sts", secret, key).get_caller_identity()
     assert refused.value.response["Error"]["Code"] == code
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+
+
+def test_users_of_a_pool_sign_up_without_a_key_and_anybody_may_read_its_keys(up: Served) -> None:
+    pools = client(up, "cognito-idp")
+    pool = pools.create_user_pool(PoolName="readers")["UserPool"]["Id"]
+    application = pools.create_user_pool_client(UserPoolId=pool, ClientName="web")["UserPoolClient"]["ClientId"]
+    unsigned = boto3.client(
+        "cognito-idp",
+        endpoint_url=up.endpoint,
+        region_name="us-east-1",
+        config=Config(retries={"total_max_attempts": 1}, signature_version=UNSIGNED),
+    )
+    signed_up = unsigned.sign_up(ClientId=application, Username="ada", Password="Correct-horse-1")
+    assert signed_up["UserSub"]
+    asked = urllib.request.Request(
+        f"{up.endpoint}/{pool}/.well-known/jwks.json", headers={"Host": "cognito-idp.us-east-1.amazonaws.com"}
+    )
+    with urllib.request.urlopen(asked) as answer:
+        assert json.load(answer)["keys"]
+    with pytest.raises(ClientError) as refused:
+        unsigned.list_user_pools(MaxResults=1)
+    assert refused.value.response["Error"]["Code"] == "MissingAuthenticationTokenException"
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] in (400, 403)
+
+
+def test_a_companion_takes_no_wrong_signature_and_says_so_in_awss_words(up: Served) -> None:
+    for service, ask, code in (
+        ("dynamodb", lambda made: made.list_tables(), "InvalidSignatureException"),
+        ("s3", lambda made: made.list_buckets(), "SignatureDoesNotMatch"),
+    ):
+        with pytest.raises(ClientError) as refused:
+            ask(client(up, service, secret="wrong"))
+        assert refused.value.response["Error"]["Code"] == code
 
 
 def test_control_calls_are_the_operators_alone(up: Served) -> None:

@@ -11,6 +11,6 @@ companion, as it came); `child.py` keeps the process, `inside.py` is what runs i
 requests are calls. Start reading with `companions.py`.
 """
 
-from dayfly.companions.companions import Companions
+from dayfly.companions.companions import Companions, refused
 
-__all__ = ["Companions"]
+__all__ = ["Companions", "refused"]

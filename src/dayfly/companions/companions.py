@@ -270,24 +270,24 @@ def _is_page(response: Response) -> bool:
 
 def unavailable(request: Request, service: str, message: str) -> Response:
     """A 503 as JSON or XML, whichever the service's clients read."""
-    return _error(request, 503, "ServiceUnavailable", f"The companion for {service} cannot answer: {message}")
+    return refused(request, 503, "ServiceUnavailableException", f"The companion for {service} cannot answer: {message}")
 
 
 def failed(request: Request, service: str) -> Response:
     """A 501, which SDKs do not try again: the same request would fail in the same way."""
     name = replay.operation(request) or f"{request.method} {request.raw_path}"
     text = f"dayfly does not serve {service} itself, and moto, which stands in for it, failed at this request ({name})"
-    return _error(request, 501, "NotImplemented", text)
+    return refused(request, 501, "NotImplementedException", text)
 
 
-def _error(request: Request, status: int, code: str, text: str) -> Response:
+def refused(request: Request, status: int, code: str, text: str) -> Response:
+    """An error as JSON or XML, whichever the service's clients read."""
     if request.header("x-amz-target") or "json" in request.header("content-type"):
-        body = msgspec.json.encode({"__type": f"{code}Exception", "message": text})
+        body = msgspec.json.encode({"__type": code, "message": text})
         kind = "application/x-amz-json-1.1"
     else:
-        body = (
-            '<?xml version="1.0" encoding="UTF-8"?>\n<ErrorResponse><Error>'
-            f"<Code>{code}</Code><Message>{escape(text, quote=False)}</Message></Error></ErrorResponse>"
-        ).encode()
+        said = f"<Code>{code.removesuffix('Exception')}</Code><Message>{escape(text, quote=False)}</Message>"
+        head = '<?xml version="1.0" encoding="UTF-8"?>\n'
+        body = f"{head}<ErrorResponse><Error>{said}</Error></ErrorResponse>".encode()
         kind = "text/xml"
-    return Response(status, [("Content-Type", kind), ("x-amzn-errortype", f"{code}Exception")], body)
+    return Response(status, [("Content-Type", kind), ("x-amzn-errortype", code)], body)

@@ -59,17 +59,21 @@ class Listener:
         *,
         upgrade: Upgrade | None = None,
         tls: ssl.SSLContext | None = None,
+        taken: socket.socket | None = None,
     ) -> int:
-        """Listen on one more port; 0 is any free one. Returns the port. Raises PortTaken."""
+        """Listen on one more port; 0 is any free one, `taken` one that is bound already. Returns the port. Raises
+        PortTaken.
+        """
         if answer is None:
             raise TypeError("answer is required")
         self.loop = asyncio.get_running_loop()
         self.now = self.loop.time()
         scheme = "https" if tls else "http"
         bound: list[int] = [port]
+        place: dict[str, Any] = {"host": host, "port": port} if taken is None else {"sock": taken}
         try:
             server = await self.loop.create_server(
-                lambda: Connection(self, answer, upgrade, bound[0], scheme), host, port, ssl=tls, backlog=1024
+                lambda: Connection(self, answer, upgrade, bound[0], scheme), **place, ssl=tls, backlog=1024
             )
         except OSError as error:
             if error.errno == errno.EADDRINUSE or "address already in use" in str(error):

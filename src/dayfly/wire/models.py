@@ -25,14 +25,14 @@ import msgspec
 
 from dayfly.errors import Error
 
-FORMAT = 1
+FORMAT = 2
 """Raise it when what `trimmed` keeps changes."""
 
 _METADATA = (
     "awsQueryCompatible", "endpointPrefix", "jsonVersion", "protocol", "protocols", "serviceId", "signingName",
     "targetPrefix", "xmlNamespace", "apiVersion",
 )  # fmt: skip
-_OPERATION = ("http", "input", "output", "errors")
+_OPERATION = ("http", "input", "output", "errors", "authtype")
 _DROPPED = frozenset(
     ("documentation", "deprecated", "deprecatedMessage", "deprecatedSince", "sensitive", "box", "contextParam", "tags",
      "documentationUrl", "internalonly", "synthetic", "union", "retryable")

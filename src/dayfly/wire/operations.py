@@ -46,6 +46,8 @@ class Operation:
         self.method: str = raw["http"].get("method", "POST")
         self.uri: str = raw["http"].get("requestUri", "/")
         self.status: int = int(raw["http"].get("responseCode", 200))
+        self.unsigned: bool = raw.get("authtype") == "none"
+        """Whether whoever calls it has no key: signing up, say."""
         self.handler_name = snake_case(name)
         self._codecs: dict[str, Codec] = {}
 

@@ -44,7 +44,7 @@ class FakeGateways:
             "w": Api(id="w", kind="websocket", **{**common, "stages": {"dev": Stage(name="dev", created_s=0)}}),
         }
 
-    async def answer(self, request, api_id, stage, path):
+    async def answer(self, request, api_id, stage, path, *, own_port=False):
         self.seen.append(("answer", api_id, stage, path))
         if path == "/missing":
             return Reply(404, [], b'{"message":"Not Found"}')

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from dayfly.api import Refused
+from dayfly.front import Request
 
 MISSING = b'{"message":"Missing Authentication Token"}'
 
@@ -244,3 +245,56 @@ async def test_an_openapi_document_becomes_resources(world):
     await world.rest("CreateDeployment", restApiId=made["id"], stageName="Prod")
     for path, resource in (("/Prod/", b"/"), ("/Prod/a/1", b"/a/{id}"), ("/Prod/b/c/d", b"/b/{proxy+}")):
         assert (await world.ask(made["id"], "GET", path)).body == resource
+
+
+async def answered_as(world, api, kind, status=None, headers=(), templates=None):
+    parameters = {f"gatewayresponse.header.{name}": value for name, value in headers}
+    more = {"statusCode": status} if status else {}
+    await world.rest(
+        "PutGatewayResponse", restApiId=api, responseType=kind, responseParameters=parameters,
+        responseTemplates=templates or {}, **more,
+    )  # fmt: skip
+    await world.rest("CreateDeployment", restApiId=api, stageName="dev")
+
+
+async def test_gateway_responses_shape_what_the_api_itself_refuses(world):
+    """https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html"""
+    api = await guarded(world, lambda event: policy("Deny"))
+    origin = ("Access-Control-Allow-Origin", "'*'")
+    await answered_as(world, api, "DEFAULT_4XX", headers=[origin])
+    for headers, status in (([], 401), ([("authorization", "t")], 403)):
+        reply = await world.ask(api, "GET", "/dev/x", headers)
+        assert (reply.status, dict(reply.headers)["Access-Control-Allow-Origin"]) == (status, "*")
+    assert dict((await world.ask(api, "GET", "/dev/none")).headers)["Access-Control-Allow-Origin"] == "*"
+    template = '{"error": $context.error.messageString, "type": "$context.error.responseType", "of": "$context.stage"}'
+    headers = [("X-Asked", "method.request.header.X-Ask"), ("X-Id", "context.apiId")]
+    await answered_as(world, api, "ACCESS_DENIED", "404", headers, {"application/json": template})
+    reply = await world.ask(api, "GET", "/dev/x", [("authorization", "t"), ("x-ask", "this")])
+    assert reply.status == 404
+    assert reply.body == (
+        b'{"error": "User is not authorized to access this resource with an explicit deny",'
+        b' "type": "ACCESS_DENIED", "of": "dev"}'
+    )
+    said = dict(reply.headers)
+    assert (said["X-Asked"], said["X-Id"]) == ("this", api)
+    assert "Access-Control-Allow-Origin" not in said
+
+
+async def test_gateway_responses_leave_answers_of_integrations_alone(world):
+    api = await world.rest_api(run=lambda event: {"statusCode": 404, "headers": {"x-amzn-ErrorType": "mine"}})
+    await answered_as(world, api, "DEFAULT_4XX", "418")
+    await answered_as(world, api, "DEFAULT_5XX", headers=[("Access-Control-Allow-Origin", "'*'")])
+    assert (await world.ask(api, "GET", "/dev/x")).status == 404
+    world.function("f", lambda event: "not an answer")
+    reply = await world.ask(api, "GET", "/dev/x")
+    assert (reply.status, dict(reply.headers)["Access-Control-Allow-Origin"]) == (502, "*")
+
+
+async def test_a_disabled_default_endpoint_leaves_the_port_of_the_api_open(world):
+    """https://docs.aws.amazon.com/apigateway/latest/developerguide/rest-api-disable-default-endpoint.html"""
+    api = await world.rest_api()
+    change = {"op": "replace", "path": "/disableExecuteApiEndpoint", "value": "true"}
+    await world.rest("UpdateRestApi", restApiId=api, patchOperations=[change])
+    assert (await world.ask(api, "GET", "/dev/x")).status == 403
+    request = Request("GET", "/dev/x", [("Host", "127.0.0.1:3000")])
+    assert (await world.gateways.answer(request, api, None, "/dev/x", own_port=True)).status == 200

@@ -120,4 +120,5 @@ def test_scopes_are_looked_for_in_access_tokens_only(served: Served, tokens: dic
 def test_an_http_api_reads_the_keys_of_a_user_pool_here(served: Served, tokens: dict[str, str]) -> None:
     status, authorizer = get(served, "http", "/me", f"Bearer {tokens['IdToken']}")
     assert (status, authorizer["jwt"]["claims"]["cognito:username"]) == (200, "ada")
+    assert authorizer["jwt"]["claims"]["cognito:groups"] == "[editors]", "as AWS writes a list"
     assert get(served, "http", "/me", None) == (401, {"message": "Unauthorized"})

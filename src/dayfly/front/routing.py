@@ -39,7 +39,9 @@ class ApiServer(Protocol):
 
     apis: dict[str, Any]
 
-    async def answer(self, request: Any, api_id: str, stage: str | None, path: str) -> Any: ...
+    async def answer(
+        self, request: Any, api_id: str, stage: str | None, path: str, *, own_port: bool = False
+    ) -> Any: ...
     async def url(self, request: Any, url_id: str) -> Any: ...
     async def upgrade(self, request: Any, api_id: str, stage: str) -> Any: ...
     def plan_of(self, api: Any, stage: Any) -> Any: ...
@@ -115,7 +117,7 @@ class Router:
                 return self._starting_or("The application has no HTTP API.")
             if destination_of(request) is not None or request.raw_path.startswith("/_dayfly"):
                 return await self.answer(request)
-            response = _response(await self._gateways.answer(request, chosen, None, request.raw_path))
+            response = _response(await self._gateways.answer(request, chosen, None, request.raw_path, own_port=True))
             return self._explained(request, chosen, response)
 
         return answer

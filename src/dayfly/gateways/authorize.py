@@ -96,6 +96,7 @@ class Authorizers:
         if not signed:
             if rest:
                 refusal.headers.append(("x-amzn-ErrorType", "MissingAuthenticationTokenException"))
+                refusal.refused = "MissingAuthenticationTokenException"
             return refusal
         if self._verify is None:
             raise Unsupported("authorization by IAM needs signatures to be verified here")
@@ -126,7 +127,8 @@ class Authorizers:
         scopes = str(claims.get("scope", claims.get("scp", ""))).split()
         if step.scopes and not set(step.scopes) & set(scopes):
             return message(403, "Forbidden")
-        moment.authorizer = {"jwt": {"claims": {name: text(value) for name, value in claims.items()}, "scopes": scopes}}
+        said = {name: _jwt_claim(value) for name, value in claims.items()}
+        moment.authorizer = {"jwt": {"claims": said, "scopes": scopes}}
         return None
 
     async def _user_pool(self, step: Step, moment: Moment) -> Reply | None:
@@ -187,7 +189,8 @@ class Authorizers:
         arn = function_arn(authorizer.uri)
         broken = message(500, "Internal Server Error")
         if moment.api.kind == "rest":
-            broken = Reply(500, [("x-amzn-ErrorType", "AuthorizerConfigurationException")], b'{"message":null}')
+            kind = "AuthorizerConfigurationException"
+            broken = Reply(500, [("x-amzn-ErrorType", kind)], b'{"message":null}', kind)
         if arn is None:
             return broken
         try:
@@ -231,6 +234,11 @@ class Authorizers:
             **{name: text(value) for name, value in context.items()},
         }
         return None
+
+
+def _jwt_claim(value: Any) -> str:
+    """As HTTP APIs write it: a list without quotes and commas."""
+    return f"[{' '.join(text(one) for one in value)}]" if isinstance(value, list) else text(value)
 
 
 def _claim(name: str, value: Any) -> str:

@@ -17,6 +17,7 @@ from dayfly.gateways.integrations import Integrations
 from dayfly.gateways.model import Api, ApiKey, ApiNotFound, Domain, Stage, UsagePlan
 from dayfly.gateways.moment import Moment
 from dayfly.gateways.plan import Plan, Step, compile_stage
+from dayfly.gateways.refusals import customised
 from dayfly.gateways.sockets import Connected, Sockets
 from dayfly.gateways.traffic import JSON, Incoming, Reply, message
 from dayfly.gateways.urls import UrlAnswers
@@ -133,13 +134,16 @@ class Gateways:
 
     # -- requests ----------------------------------------------------------------------------------------------------
 
-    async def answer(self, request: Incoming, api_id: str, stage: str | None, path: str) -> Reply:
+    async def answer(
+        self, request: Incoming, api_id: str, stage: str | None, path: str, *, own_port: bool = False
+    ) -> Reply:
         """One request to an HTTP or REST API.
 
         `path` is percent-encoded and without what led here; with `stage` None its first part may be a stage.
+        `own_port`: it came in by a port of the API's own, which stands for its custom domain.
         """
         api = self.apis.get(api_id)
-        if api is None or api.disable_endpoint or api.kind == "websocket":
+        if api is None or (api.disable_endpoint and not own_port) or api.kind == "websocket":
             return _nothing_here("rest" if api is None else api.kind, self.ids.uuid())
         found, path = _stage_of(api, stage, path)
         if found is None:
@@ -156,6 +160,8 @@ class Gateways:
                 reply = with_cors(api.cors, request, reply)
             reply.headers.append(("apigw-requestid", moment.request_id))
         else:
+            if plan.refusals and reply.refused:
+                reply = customised(plan.refusals, reply, moment)
             reply.headers.append(("x-amzn-RequestId", moment.request_id))
             reply.headers.append(("x-amz-apigw-id", moment.request_id))
         return reply

@@ -60,7 +60,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 class Plan:
     """The compiled stage: `http` for HTTP and REST APIs, `sockets` by route key for WebSocket APIs."""
 
-    __slots__ = ("http", "keys", "name", "scope", "sockets")
+    __slots__ = ("http", "keys", "name", "refusals", "scope", "sockets")
 
     def __init__(self, api: Api) -> None:
         self.scope = api.scope
@@ -68,6 +68,8 @@ class Plan:
         self.http: Routes[Step] = Routes()
         self.sockets: dict[str, Step] = {}
         self.keys: list[str] = []
+        self.refusals: dict[str, dict[str, Any]] = {}
+        """A REST API's gateway responses, by type."""
 
 
 def _with_variables(surface: Surface, api: Api) -> Surface:
@@ -90,6 +92,7 @@ def compile_stage(api: Api, stage: Stage) -> Plan:
     plan = Plan(api)
     surface = _with_variables(api.surface_of(stage), api)
     if api.kind == "rest":
+        plan.refusals = surface.gateway_responses
         for resource in surface.resources.values():
             for served in resource.methods.values():
                 authorizer = surface.authorizers.get(served.authorizer_id or "")

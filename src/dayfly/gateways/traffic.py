@@ -31,12 +31,17 @@ class Incoming(Protocol):
 
 
 class Reply:
-    __slots__ = ("body", "headers", "status")
+    """`refused`: the error that the gateway itself answers with, in place of an integration."""
 
-    def __init__(self, status: int, headers: Headers, body: bytes | AsyncIterator[bytes] = b"") -> None:
+    __slots__ = ("body", "headers", "refused", "status")
+
+    def __init__(
+        self, status: int, headers: Headers, body: bytes | AsyncIterator[bytes] = b"", refused: str = ""
+    ) -> None:
         self.status = status
         self.headers = headers
         self.body = body
+        self.refused = refused
 
     def __repr__(self) -> str:
         return f"<Reply {self.status}>"
@@ -50,4 +55,4 @@ def message(status: int, text: str, *, key: str = "message", error_type: str = "
     headers = [JSON]
     if error_type:
         headers.append(("x-amzn-ErrorType", error_type))
-    return Reply(status, headers, b'{"%b":"%b"}' % (key.encode(), text.encode()))
+    return Reply(status, headers, b'{"%b":"%b"}' % (key.encode(), text.encode()), error_type)

@@ -180,6 +180,17 @@ asyncio.run(main())
 """
 
 
+async def test_what_is_killed_at_the_deadline_is_answered_and_logged_before_close_returns(bench, tmp_path_factory):
+    own = await open_bench(tmp_path_factory.mktemp("late"), bench.pool._launcher.isolation)
+    code = "import time\ndef handler(e, c):\n    print('begun', flush=True)\n    time.sleep(60)"
+    running = asyncio.ensure_future(own.pool.invoke(own.spec(code, timeout_ms=90_000), invoke_of()))
+    while "begun" not in [line for _, line in own.lines]:
+        await asyncio.sleep(0.01)
+    await own.pool.close(0.05)
+    assert [line for _, line in own.lines if line.startswith("REPORT")], own.lines
+    assert (await running).error == "Unhandled"
+
+
 async def test_kill_9_of_the_platform_leaves_no_process(bench, tmp_path):
     here = Path(__file__).parent
     code = KILLED.format(

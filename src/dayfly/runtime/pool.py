@@ -28,6 +28,7 @@ from dayfly.runtime.roster import Roster
 _log = logging.getLogger(__name__)
 _EVICT_EVERY_MS = 5_000
 _WATCH_EVERY_MS = 250
+_LAST_WORDS_S = 1.0
 _SHARED_MB = 48
 """What a process counts as resident but shares with the zygote, roughly."""
 
@@ -144,20 +145,26 @@ class Pool:
         for timer in (self._evict_timer, self._watch_timer):
             if timer is not None:
                 timer.cancel()
-        loop = asyncio.get_running_loop()
-        until = loop.time() + deadline_s
-        while self._roster.active and loop.time() < until:
-            self._drained.clear()
-            try:
-                await asyncio.wait_for(self._drained.wait(), until - loop.time())
-            except TimeoutError:
-                break
+        await self._until(lambda: not self._roster.active, deadline_s)
         for task in self._starts:
             task.cancel()
         await asyncio.gather(*self._starts, return_exceptions=True)
         for environment in self._roster.environments():
             environment.kill()
+        # What was running says its last words, and is metered, before whoever keeps that stops, too.
+        await self._until(lambda: not self._roster.environments(), _LAST_WORDS_S)
         await self._launcher.close()
+
+    async def _until(self, done: Callable[[], bool], deadline_s: float) -> None:
+        """Wait until something holds that an environment's end or idleness brings about."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + deadline_s
+        while not done() and loop.time() < until:
+            self._drained.clear()
+            try:
+                await asyncio.wait_for(self._drained.wait(), until - loop.time())
+            except TimeoutError:
+                break
 
     def stats(self) -> dict[str, Any]:
         groups = {

@@ -169,3 +169,26 @@ async def test_an_account_is_forgotten(meter: Meter, journal: MemoryJournal, clo
     await meter.flush()
     await journal.commit(meter.forget(HERE.account))
     assert again(journal, clock).scopes() == meter.scopes() == [ELSEWHERE]
+
+
+async def test_the_end_says_nothing_of_figures_that_are_kept_already(
+    meter: Meter, journal: MemoryJournal, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    meter.invoked(HERE, ran(clock))
+    await meter.flush()
+    await journal.close()
+    clock.advance(0.2)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert caplog.text == ""
+
+
+async def test_figures_that_somebody_asked_for_are_kept_all_the_same(
+    meter: Meter, journal: MemoryJournal, clock: ManualClock
+) -> None:
+    meter.invoked(HERE, ran(clock))
+    assert len(meter.invocations(HERE)) == 1
+    clock.advance(0.2)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert len(again(journal, clock).invocations(HERE)) == 1

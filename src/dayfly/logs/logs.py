@@ -239,6 +239,8 @@ class Logs:
 
     def _flush_now(self) -> None:
         self._timer = None
+        if not self._buffer:
+            return  # all is kept already
         self._flushing = asyncio.get_running_loop().create_task(self._flush_quietly(), name="logs flush")
 
     async def _flush_quietly(self) -> None:

@@ -167,6 +167,8 @@ class Meter:
 
     def _flush_now(self) -> None:
         self._timer = None
+        if not (self._buffer or self._counted or self._touched_buckets or self._touched_chunks or self._pruned):
+            return  # all is kept already
         self._flushing = asyncio.get_running_loop().create_task(self._flush_quietly(), name="meter flush")
 
     async def _flush_quietly(self) -> None:

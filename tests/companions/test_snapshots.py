@@ -106,7 +106,16 @@ async def test_calls_after_a_snapshot_are_repeated_once(world, monkeypatch):
 async def test_snapshots_are_taken_while_calls_go_on(world, monkeypatch):
     monkeypatch.setattr("dayfly.companions.snapshot.FEWEST_CALLS", 20)
     await world.call("dynamodb", "CreateTable", TABLE)
+    asked: list[str] = []
+    forward = world.companions._proxy.forward
+
+    async def noted(url, method, target, headers, body):
+        asked.extend([target] if target.startswith("/dayfly/snapshot") else [])
+        return await forward(url, method, target, headers, body)
+
+    world.companions._proxy.forward = noted
     await asyncio.gather(*[world.add(1) for _ in range(100)])
+    assert 1 <= len(asked) <= 101 // 20, "one for each so many calls, not one for each call that came meanwhile"
     assert world.companions._snapshots.taken_at >= 20
     for _ in range(200):
         if world.companions._snapshots.path.exists():

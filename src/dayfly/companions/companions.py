@@ -137,8 +137,7 @@ class Companions:
 
     async def _ask_and_keep(self, url: str, request: Request, headers: Headers, service: str, scope: Scope) -> Response:
         async with self._in_order(request, service):
-            number = self._next
-            seed = number if replay.draws_ids(replay.operation(request)) else 0
+            seed = self._next if replay.draws_ids(replay.operation(request)) else 0
             if seed:
                 await self._seed(url, seed)
             response = await self._proxy.forward(url, request.method, request.target, headers, request.body)
@@ -153,6 +152,7 @@ class Companions:
                 self._last = number
         await durable
         if service in SERVICES and self._snapshots.due(number):
+            self._snapshots.taken_at = number  # from here on, so that those who wrote at the same time ask for no other
             self._task(self._take_snapshot(url))
         return response
 

@@ -51,10 +51,13 @@ class Snapshots:
 
     def due(self, last_call: int) -> bool:
         """Whether enough has happened since the last one."""
+        since = last_call - self.taken_at
+        if since < FEWEST_CALLS:
+            return False
         size = 0
         with contextlib.suppress(OSError):
             size = self.path.stat().st_size
-        return last_call - self.taken_at >= max(FEWEST_CALLS, size // BYTES_PER_CALL)
+        return since >= size // BYTES_PER_CALL
 
 
 def last_number(journal: Journal, prefix: str, digits: int) -> int:

@@ -197,7 +197,7 @@ class Sockets:
         if step is None:
             self._say(connected, "Forbidden", moment)
             return
-        gateways.count(gateways.plan_of(api, connected.stage))
+        gateways.count(plan)
         event = self._event(connected, "MESSAGE", moment)
         if isinstance(received, str):
             event["body"] = received

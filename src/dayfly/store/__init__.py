@@ -20,7 +20,7 @@ What every implementation promises (held by `check.py`):
   journal has: reading goes on over a full disk, save in the moments between a refused change and the next reload.
 
 Start reading here, then `group.py` (gathering commits, failing, refusing), `memory.py` (the shortest implementation),
-`sqlite.py`; `check.py` is the conformance suite.
+`sqlite.py` with its `log.py` and `table.py`; `check.py` is the conformance suite.
 """
 
 from __future__ import annotations

@@ -172,10 +172,10 @@ class GroupCommit(ABC):
 
     def _wrote(self) -> None:
         batch, self._writing = self._writing, None
-        if self._gathering:
-            self._hand_over()  # first the next write, which goes on while the waiters of this one run
         if batch is not None:
-            batch.resolve()
+            batch.resolve()  # first these: the next batch may be written at once, and commits resolve in order
+        if self._gathering:
+            self._hand_over()
 
     def _failed(self, reason: str) -> None:
         message = f"The journal could not be written ({reason}); nothing of this request was kept."

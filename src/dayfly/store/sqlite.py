@@ -1,317 +1,322 @@
-"""The embedded journal: one SQLite file in WAL mode with `synchronous=FULL`, and one thread that writes it.
+"""The embedded journal: an append log in which commits become durable, and an SQLite file that takes them in later.
 
-The thread takes a whole batch (see `group.py`) in one transaction, so one fdatasync serves everyone who waits, and
-wakes the loop once. Every step of a statement lets go of the interpreter lock and has to win it back from a busy loop;
-hence few statements with many rows instead of one statement a row, no BEGIN and COMMIT around a single one, and a
-shorter switch interval (SWITCH_S).
+    commit() ──► log, one write and one fdatasync a batch ──► [every SETTLE_AFTER_S, or when it is full] ──► table
+                  └ recent: what it holds, in memory           └ settling: what is on its way
+
+What is read is the newest of three: what is recent, what is settling, the table. A record that is made and deleted in
+between never reaches the table. When the journal is closed the table has everything and the log is removed.
 
 Where the disk answers quickly, handing a batch to another thread and being woken by it takes longer than writing it:
-such a batch is written in the loop (`_Writer.quick`). One slow write, wherever, sends the next ones to the thread.
-
-Measured for 1 KiB values under keys like `sqs/000000000000/us-east-1/q/m/000000000001` (SQLite 3.40, batches of 64): a
-table WITHOUT ROWID on 8 KiB pages writes 100,000 records/s, on 4 KiB pages 30,000 (such values overflow), a rowid table
-77,000 (every key is stored twice).
-
-See https://www.sqlite.org/wal.html, https://www.sqlite.org/withoutrowid.html.
+such a batch is written in the loop. One slow write, wherever, sends the next ones to the thread. The table is written
+by a second thread, so that a long transaction keeps no batch waiting.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
+import contextlib
 import logging
 import sqlite3
 import sys
 import threading
-import time
-from asyncio import AbstractEventLoop
-from collections.abc import Callable, Iterator, Sequence
+from asyncio import AbstractEventLoop, TimerHandle
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Self, TypeVar
+from typing import NamedTuple, Self
 
-from dayfly.errors import Error
-from dayfly.store.checkpoint import Checkpointer
 from dayfly.store.group import Batch, GroupCommit
 from dayfly.store.lock import StateLock
+from dayfly.store.log import FULL_BYTES, Log, LogDamaged, LogFile, Recovered
+from dayfly.store.table import StateTooNew, StateUnreadable, Table
 
-T = TypeVar("T")
+__all__ = ["SqliteJournal", "StateTooNew", "StateUnreadable"]
+
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 1
-PAGE_BYTES = 8192
-CHECKPOINT_PAGES = 2048
-"""16 MiB of log: long enough that pages written often are copied seldom, short enough to copy in ~20 ms."""
+SETTLE_AFTER_S = 5.0
+"""The table is behind by no more than about this, however little is written."""
+TRY_AGAIN_S = 1.0
+"""After the table could not be written."""
+TOO_LONG = 16
+"""So many times FULL_BYTES may the log have while the table is being written; then commits wait."""
 SWITCH_S = 0.0005
-"""How long a busy loop may keep the interpreter lock from the writing thread. With Python's 5 ms a commit beside a loop
-that never rests took 18 ms, with this 0.5 ms, and the loop got as much done."""
-ROWS = (1024, 256, 64, 16, 4, 1)
-"""Statements exist for these many rows; a batch is cut into them."""
-
-
+"""How long a busy loop may keep the interpreter lock from the writing threads. With Python's 5 ms a commit beside a
+loop that never rests took 18 ms, with this 0.5 ms, and the loop got as much done."""
 QUICK_S = 0.001
 """A batch is written in the loop while the last write took no longer than this …"""
-QUICK_BYTES = 128 * 1024
+QUICK_BYTES = 256 * 1024
 """… and the batch is no larger than this."""
 
 
-class StateTooNew(Error):
-    """The state was written by a newer version of dayfly."""
+class Part(NamedTuple):
+    """What leaves the log for the table: the changes, the number of the last record, the files to give back."""
 
-
-class StateUnreadable(Error):
-    """The state file cannot be opened."""
+    changes: dict[str, bytes | None]
+    number: int
+    files: list[LogFile]
 
 
 class SqliteJournal(GroupCommit):
     """Use `SqliteJournal.open(path)`. May be opened and loaded from before a loop runs; then used from one loop."""
 
     def __init__(
-        self, path: Path, lock: StateLock, quick_s: float, writer: sqlite3.Connection, reader: sqlite3.Connection
+        self, lock: StateLock, table: Table, log: Log, recent: dict[str, bytes | None], quick_s: float
     ) -> None:
         super().__init__()
-        self.path = path
         self._lock = lock
-        self._reader = reader
-        self._writer = _Writer(writer, path, quick_s)
+        self._table = table
+        self._log = log
+        self._quick_s = quick_s
+        self._took_s = 1.0
+        """How long the last write took. The first one goes to the thread: nobody knows the disk yet."""
+        self._recent = recent
+        self._settling: Part | None = None
+        self._busy = False
+        self._probing_table = False
+        self._held = False
+        self._due: TimerHandle | None = None
+        self._overdue = False
+        self._writer = Worker("dayfly-journal")
+        self._settler = Worker("dayfly-settler")
 
     @classmethod
     def open(cls, path: Path, *, quick_s: float = QUICK_S) -> Self:
         """Open the state file, making it and its directory where they are missing.
 
         With `quick_s` 0 every batch is written by the thread, with infinity every one that is small in the loop.
-        Raises StateInUse (another process has it), StateTooNew and StateUnreadable. Shortens the process's switch
-        interval to SWITCH_S where it is longer.
+        Raises StateInUse (another process has it), StateTooNew, StateUnreadable and LogDamaged. Shortens the process's
+        switch interval to SWITCH_S where it is longer.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_S))
         lock = StateLock(path.with_name(path.name + ".lock"))
-        opened: list[sqlite3.Connection] = []
-        try:
-            opened.append(_connect(path))
-            _prepare(opened[0], path)
-            opened.append(_connect(path))
-            opened[1].execute("PRAGMA query_only = ON")
-        except BaseException as error:
-            for connection in opened:
-                connection.close()
-            lock.release()
-            if isinstance(error, sqlite3.Error):
-                raise StateUnreadable(f"The state file {path} cannot be opened: {error}.") from error
-            raise
-        return cls(path, lock, quick_s, *opened)
+        with contextlib.ExitStack() as undo:
+            undo.callback(lock.release)
+            table = Table(path)
+            undo.callback(table.close)
+            appending, recent = _recovered(path, table)
+            undo.pop_all()
+        return cls(lock, table, appending, recent, quick_s)
+
+    # What is there.
 
     def load(self, prefix: str) -> Iterator[tuple[str, bytes]]:
-        end = _end_of(prefix)
-        if end is None:
-            select = "SELECT key, value FROM records WHERE key >= ? ORDER BY key"
-            return self._reader.execute(select, (prefix,))
-        select = "SELECT key, value FROM records WHERE key >= ? AND key < ? ORDER BY key"
-        return self._reader.execute(select, (prefix, end))
+        newer: dict[str, bytes | None] = {}
+        for changes in (*((self._settling.changes,) if self._settling else ()), self._recent):
+            newer.update((key, value) for key, value in changes.items() if key.startswith(prefix))
+        rows = self._table.rows(prefix)
+        return _merged(rows, sorted(newer.items())) if newer else rows
 
     def _read(self, key: str) -> bytes | None:
-        row = self._reader.execute("SELECT value FROM records WHERE key = ?", (key,)).fetchone()
-        return None if row is None else row[0]
+        if key in self._recent:
+            return self._recent[key]
+        if self._settling is not None and key in self._settling.changes:
+            return self._settling.changes[key]
+        return self._table.get(key)
+
+    # Into the log.
 
     def _write(self, batch: Batch) -> bool:
-        loop, writer = self._running_loop(), self._writer
-        if writer.quick(batch.size):
+        log = self._log
+        if self._settling is not None and log.size >= TOO_LONG * FULL_BYTES:
+            self._held = True
+            return False
+        if self._took_s <= self._quick_s and batch.size <= QUICK_BYTES and log.fits(batch.size):
             try:
-                writer.write(batch.changes, batch.size)
+                self._took_s = log.append(batch.changes)
             except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, as from the thread
-                writer.roll_back()
-                loop.call_soon(self._failed, _words(error))
+                self._running_loop().call_soon(self._appended, error)
                 return False
+            self._keep(batch.changes)
             return True
-        writer.jobs.put((loop, batch.changes, batch.size, self._wrote, self._failed))
+        self._writer.do(self._running_loop(), lambda: self._append(batch), self._appended)
         return False
 
+    def _append(self, batch: Batch) -> None:
+        self._log.make_room(batch.size)
+        self._took_s = self._log.append(batch.changes)
+
+    def _appended(self, error: Exception | None) -> None:
+        if error is not None:
+            self._took_s = 1.0
+            self._failed(_words(error))
+            return
+        if self._writing is not None:
+            self._keep(self._writing.changes)
+        self._wrote()
+
+    def _keep(self, changes: Mapping[str, bytes | None]) -> None:
+        """These are durable. Called when nothing is being appended."""
+        self._recent.update(changes)
+        if self._overdue or self._log.size >= FULL_BYTES:
+            self._settle()
+        if self._due is None:
+            self._due = self._running_loop().call_later(SETTLE_AFTER_S, self._settle_soon)
+
+    # Out of the log.
+
+    def _settle_soon(self) -> None:
+        self._due = None
+        self._overdue = bool(self._recent)
+        if self._overdue and self._writing is None:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Have the table take in what is recent, unless it is busy. Called when nothing is being appended."""
+        if self._busy or self._closed:
+            return
+        part = self._settling
+        if part is None:
+            part = self._settling = Part(self._recent, self._log.number, self._log.cut())
+            self._recent = {}
+            self._overdue = False
+        self._busy = True
+        self._settler.do(self._running_loop(), lambda: self._table.take(part.changes, part.number), self._settled)
+
+    def _settled(self, error: Exception | None) -> None:
+        self._busy = False
+        if error is None:
+            if self._settling is not None:
+                self._log.give_back(self._settling.files)
+            self._settling = None
+        else:
+            log.warning("the table could not be written, what is new stays in the log: %s", error)
+            self._running_loop().call_later(TRY_AGAIN_S, self._settle_again)
+        if self._probing_table:
+            self._probed_table(error)
+        elif self._held:
+            self._go_on(error)
+        elif self._overdue and self._writing is None:
+            self._settle()
+
+    def _settle_again(self) -> None:
+        if self._settling is not None:
+            self._settle()
+
+    def _go_on(self, error: Exception | None) -> None:
+        """With the batch that had to wait for the table."""
+        self._held = False
+        if error is not None:
+            self._failed(_words(error))
+        elif self._writing is not None and self._write(self._writing):
+            self._wrote()
+
+    # After a write has failed: everything goes to the table, and the log begins another file.
+
     def _probe(self) -> None:
-        def worked() -> None:
-            self._probed(worked=True)
+        self._probing_table = True
+        if not self._busy:
+            self._settle()
 
-        def failed(_reason: str) -> None:
-            self._probed(worked=False)
+    def _probed_table(self, error: Exception | None) -> None:
+        if error is None and self._log.failed:
+            self._settle()
+            return
+        self._probing_table = False
+        self._probed(worked=error is None)
 
-        self._writer.jobs.put((self._running_loop(), None, 0, worked, failed))
+    # The end.
 
     async def _release(self) -> None:
+        if self._due is not None:
+            self._due.cancel()
         await asyncio.to_thread(self._writer.close)
-        self._reader.close()
+        await asyncio.to_thread(self._settler.close)  # its last report runs before this goes on
+        await asyncio.to_thread(self._end)
+
+    def _end(self) -> None:
+        kept = True
+        try:
+            if self._settling is not None:
+                self._table.take(self._settling.changes, self._settling.number)
+            if self._table.settled != self._log.number:
+                self._table.take(self._recent, self._log.number)
+        except sqlite3.Error as error:
+            log.warning("what is in the log could not be moved to the table, the next start does it: %s", error)
+            kept = False
+        if self._settling is not None:
+            for file in self._settling.files:
+                file.remove() if kept else file.close()
+        self._table.close()
+        self._log.close(remove=kept)
         self._lock.release()
 
     def _running_loop(self) -> AbstractEventLoop:
         return self._loop if self._loop is not None else asyncio.get_running_loop()
 
 
-Job = tuple[AbstractEventLoop, "dict[str, bytes | None] | None", int, Callable[[], None], Callable[[str], None]]
-"""Where to report to, the changes (None: find out whether writing works) and their size in bytes, what to call when it
-worked, or did not."""
+Report = Callable[[Exception | None], None]
 
 
-class _Writer:
-    """The writing connection and its thread, which ends with the connection.
+class Worker:
+    """A thread that does one thing after the other and reports each to the loop."""
 
-    The journal writes one batch at a time: from a job to its report the connection is the thread's, else the loop's.
-    """
-
-    def __init__(self, connection: sqlite3.Connection, path: Path, quick_s: float) -> None:
-        self.connection = connection
-        self._quick_s = quick_s
-        self._took_s = 1.0
-        """How long the last batch took. The first one goes to the thread: nobody knows the disk yet."""
-        self._log = Checkpointer(lambda: _connect(path), pages=CHECKPOINT_PAGES, page_bytes=PAGE_BYTES)
-        self.jobs: SimpleQueue[Job | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="dayfly-journal", daemon=True)
+    def __init__(self, name: str) -> None:
+        self._jobs: SimpleQueue[tuple[AbstractEventLoop, Callable[[], None], Report] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
+    def do(self, loop: AbstractEventLoop, job: Callable[[], None], report: Report) -> None:
+        """Call the job in the thread, then `report` in the loop with what it raised, or None."""
+        self._jobs.put((loop, job, report))
+
     def close(self) -> None:
-        """Blocks until what was queued is written and the log is folded into the file."""
-        self.jobs.put(None)
+        """Blocks until everything that was asked for is done."""
+        self._jobs.put(None)
         self._thread.join()
 
     def _run(self) -> None:
-        while (job := self.jobs.get()) is not None:
-            loop, changes, size, worked, failed = job
+        while (asked := self._jobs.get()) is not None:
+            loop, job, report = asked
+            raised: Exception | None = None
             try:
-                try:
-                    self.write(changes, size)
-                except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, and the thread must go on
-                    self.roll_back()
-                    loop.call_soon_threadsafe(failed, _words(error))
-                else:
-                    loop.call_soon_threadsafe(worked)
+                job()
+            except Exception as error:  # noqa: BLE001 - whoever asked must hear of it, and the thread must go on
+                raised = error
+            try:
+                loop.call_soon_threadsafe(report, raised)
             except RuntimeError:
                 log.warning("the loop ended before the journal was closed")
-        self._finish()
+            del asked, job, report
 
-    def quick(self, size: int) -> bool:
-        """Whether a batch of so many bytes is likely to be written in less time than a thread takes to hear of it."""
-        return self._took_s <= self._quick_s and size <= QUICK_BYTES and not self._log.due
 
-    def write(self, changes: dict[str, bytes | None] | None, size: int) -> None:
-        """One batch in one transaction; None: find out whether writing works."""
-        began_s = time.perf_counter()
-        self._log.finish(self.connection)
-        if changes is None:
-            self._try_writing()
+def _recovered(path: Path, table: Table) -> tuple[Log, dict[str, bytes | None]]:
+    """The log, and what it holds that the table could not take in: nothing, unless the disk is full."""
+    try:
+        left = Recovered.of(path, table.settled)
+        if left is None:
+            return Log(path, table.settled), {}
+        try:
+            table.take(left.changes, left.number)
+        except sqlite3.Error as error:
+            log.warning("the table could not be written, what is new stays in the log: %s", error)
+            return Log(path, left.number, left.paths), left.changes
+        left.remove()
+        return Log(path, left.number), {}
+    except OSError as error:
+        raise StateUnreadable(f"The log of the state file {path} cannot be read: {error}.") from error
+    except LogDamaged as error:
+        raise StateUnreadable(error.message) from error
+
+
+def _merged(rows: Iterator[tuple[str, bytes]], newer: list[tuple[str, bytes | None]]) -> Iterator[tuple[str, bytes]]:
+    """Rows with newer values in place of theirs, None for those that are gone; both in the order of keys."""
+    at = 0
+    for row in rows:
+        while at < len(newer) and newer[at][0] <= row[0]:
+            key, value = newer[at]
+            at += 1
+            if value is not None:
+                yield key, value
+            if key == row[0]:
+                break
         else:
-            self._put(changes)
-        self._took_s = time.perf_counter() - began_s
-        self._log.wrote(size, len(changes or ()))
-
-    def _put(self, changes: dict[str, bytes | None]) -> None:
-        execute = self.connection.execute
-        if len(changes) == 1:
-            ((key, value),) = changes.items()
-            execute(*((_PUT[1], (key, value)) if value is not None else (_DELETE[1], (key,))))
-            return
-        statements = list(_statements(changes))
-        if len(statements) == 1:
-            execute(*statements[0])
-            return
-        execute("BEGIN IMMEDIATE")
-        for sql, values in statements:
-            execute(sql, values)
-        execute("COMMIT")
-
-    def _try_writing(self) -> None:
-        """Write something that leaves nothing behind, of a size that shows there is room again."""
-        self.connection.execute("BEGIN IMMEDIATE")
-        self.connection.execute("INSERT OR REPLACE INTO probe VALUES (1, zeroblob(65536))")
-        self.connection.execute("DELETE FROM probe")
-        self.connection.execute("COMMIT")
-
-    def roll_back(self) -> None:
-        self._took_s = 1.0
-        try:
-            if self.connection.in_transaction:
-                self.connection.execute("ROLLBACK")
-        except sqlite3.Error as error:
-            log.warning("the journal could not be rolled back: %s", error)
-
-    def _finish(self) -> None:
-        self._log.close()
-        try:
-            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        except sqlite3.Error as error:
-            log.warning("the journal's log could not be folded into its file, the next start does it: %s", error)
-        self.connection.close()
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
-    connection.execute("PRAGMA busy_timeout = 10000")
-    return connection
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > SCHEMA_VERSION:
-        raise StateTooNew(
-            f"The state file {path} has schema version {version}, this dayfly knows {SCHEMA_VERSION}: "
-            "it was written by a newer dayfly. Start that one, or another state directory."
-        )
-    connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-    mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-    if mode != "wal":
-        raise StateUnreadable(f"The file system of {path} does not support SQLite's write-ahead log.")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA wal_autocheckpoint = 0")  # see checkpoint.py
-    connection.execute("PRAGMA cache_size = -16384")
-    log_left = path.with_name(path.name + "-wal")
-    if log_left.exists() and log_left.stat().st_size > PAGE_BYTES * CHECKPOINT_PAGES // 4:
-        # A killed process left it. The checkpointer counts what this process writes: it would grow from kill to kill.
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    if version < SCHEMA_VERSION:
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS records (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
-        )
-        connection.execute("CREATE TABLE IF NOT EXISTS probe (id INTEGER PRIMARY KEY, filler BLOB)")
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        connection.execute("COMMIT")
+            yield row
+    for key, value in newer[at:]:
+        if value is not None:
+            yield key, value
 
 
 def _words(error: Exception) -> str:
     return str(error) or type(error).__name__
-
-
-def _put(rows: int) -> str:
-    return "INSERT OR REPLACE INTO records VALUES " + ",".join(["(?,?)"] * rows)
-
-
-def _delete(rows: int) -> str:
-    return f"DELETE FROM records WHERE key IN ({','.join('?' * rows)})"
-
-
-_PUT = {rows: _put(rows) for rows in ROWS}
-_DELETE = {rows: _delete(rows) for rows in ROWS}
-
-
-def _statements(changes: dict[str, bytes | None]) -> Iterator[tuple[str, Sequence[str | bytes]]]:
-    """As few statements as do all of it. Each key is there once, so puts and deletes may be regrouped."""
-    puts = [item for item in changes.items() if item[1] is not None]
-    for part, rows in _cut(puts):
-        yield _PUT[rows], list(itertools.chain.from_iterable(part))  # type: ignore[arg-type]  # puts have values
-    if len(puts) < len(changes):
-        for keys, rows in _cut([key for key, value in changes.items() if value is None]):
-            yield _DELETE[rows], keys
-
-
-def _cut(items: list[T]) -> Iterator[tuple[list[T], int]]:
-    start = 0
-    for rows in ROWS:
-        while len(items) - start >= rows:
-            yield items[start : start + rows], rows
-            start += rows
-
-
-def _end_of(prefix: str) -> str | None:
-    """The least text above every text with this prefix, by code point; None if there is none."""
-    for index in range(len(prefix) - 1, -1, -1):
-        point = ord(prefix[index])
-        if point < 0x10FFFF:
-            # The code points of surrogates have no place in UTF-8: the next one after U+D7FF is U+E000.
-            return prefix[:index] + chr(0xE000 if point == 0xD7FF else point + 1)
-    return None

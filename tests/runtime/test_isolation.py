@@ -23,6 +23,11 @@ async def test_it_is_not_root_and_cannot_become_it(isolated):
     assert await isolated.value(code) is False
 
 
+async def test_it_lets_run_who_wakes_it(isolated):
+    code = "import os\ndef handler(e, c): return [os.sched_getscheduler(0) == os.SCHED_BATCH, os.nice(0)]"
+    assert await isolated.value(code) == [True, 0]
+
+
 async def test_it_sees_no_other_processes(isolated):
     code = "import os\ndef handler(e, c): return [p for p in os.listdir('/proc') if p.isdigit()]"
     assert await isolated.value(code) == ["1"]

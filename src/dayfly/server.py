@@ -213,6 +213,7 @@ class Platform:
         await self.pool.start()
         await self._listen()
         self.work.start()
+        self.queues.start()
         self.sources.start()
         self.schedules.start()
         self.buses.start()

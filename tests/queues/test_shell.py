@@ -232,19 +232,98 @@ async def test_a_send_can_be_part_of_a_larger_commit(world):
     assert delivery.message.id == message_id
 
 
-async def test_dead_letters_are_moved_back_as_new_messages(world):
+async def with_dead_letters(world, count):
+    """A queue `dead` with so many dead letters of the queue `jobs`."""
     dead = await world.queues.create(HERE, "dead")
     policy = {"RedrivePolicy": f'{{"deadLetterTargetArn":"{dead.arn}","maxReceiveCount":1}}', "VisibilityTimeout": "0"}
     source = await world.queues.create(HERE, "jobs", policy)
-    await world.sent("jobs", "x")
-    await world.received("jobs", 1)
-    assert await world.received("jobs") == []
-    task = world.queues.moves.start(dead.arn, None, None, is_dead_letter=True)
+    await world.sent("jobs", *(str(number) for number in range(count)))
+    while len(source):
+        await world.received("jobs")
+    return dead, source
+
+
+async def test_dead_letters_are_moved_back_as_new_messages(world):
+    dead, source = await with_dead_letters(world, 1)
+    task = await world.queues.moves.start(dead.arn, None, None, is_dead_letter=True)
     await turns()
     assert (task.status, task.moved) == ("COMPLETED", 1)
     [delivery] = await world.received("jobs", 1)
     assert (delivery.receives, delivery.message.source_arn) == (1, None)
     assert len(source) == 1
+
+
+async def test_a_move_goes_on_after_a_restart_and_counts_each_message_once(world):
+    dead, _ = await with_dead_letters(world, 30)
+    await world.queues.moves.start(dead.arn, None, 10, is_dead_letter=True)
+    await turns()
+    await world.queues.close()
+    await world.restart()
+    [task] = await world.queues.moves.of(dead.arn)
+    assert (task.status, task.moved, task.to_move) == ("RUNNING", 10, 30)
+    world.queues.start()
+    for _ in range(4):
+        await turns()
+        world.clock.advance(1)
+    await turns()
+    [task] = await world.queues.moves.of(dead.arn)
+    assert (task.status, task.moved) == ("COMPLETED", 30)
+    assert world.queues.find(HERE, "jobs").waiting == 30
+    await world.restart()
+    [task] = await world.queues.moves.of(dead.arn)
+    assert (task.status, task.moved) == ("COMPLETED", 30)
+
+
+async def test_a_move_goes_on_once_the_journal_can_be_written_again(world):
+    dead, _ = await with_dead_letters(world, 20)
+    world.journal.on_lost(world.queues.load)
+    await world.queues.moves.start(dead.arn, None, 10, is_dead_letter=True)
+    await turns()
+    world.journal.failing = True
+    world.clock.advance(1)
+    await turns()
+    assert world.queues.find(HERE, "dead").waiting == 10
+    world.journal.failing = False
+    for _ in range(60):
+        await asyncio.sleep(0.01)  # the journal tries again by the machine's clock
+        world.clock.advance(1)
+        await turns()
+    [task] = await world.queues.moves.of(dead.arn)
+    assert (task.status, task.moved) == ("COMPLETED", 20)
+    assert world.queues.find(HERE, "jobs").waiting == 20
+
+
+async def test_a_cancelled_move_leaves_the_rest_where_it_is(world):
+    dead, _ = await with_dead_letters(world, 20)
+    task = await world.queues.moves.start(dead.arn, None, 10, is_dead_letter=True)
+    await turns()
+    await world.queues.moves.cancel(task.handle)
+    world.clock.advance(1)
+    await turns()
+    await world.restart()
+    [task] = await world.queues.moves.of(dead.arn)
+    assert (task.status, task.moved) == ("CANCELLED", 10)
+    assert world.queues.find(HERE, "dead").waiting == 10
+
+
+async def test_a_move_from_a_queue_that_is_deleted_fails(world):
+    dead, _ = await with_dead_letters(world, 20)
+    task = await world.queues.moves.start(dead.arn, None, 10, is_dead_letter=True)
+    await turns()
+    await world.queues.delete_queue(dead)
+    world.clock.advance(1)
+    await turns()
+    assert task.status == "FAILED"
+    assert task.failure
+
+
+async def test_ten_moves_of_a_source_are_remembered(world):
+    dead, _ = await with_dead_letters(world, 1)
+    for _ in range(12):
+        await world.queues.moves.start(dead.arn, None, None, is_dead_letter=True)
+        await turns()
+    await world.restart()
+    assert len(await world.queues.moves.of(dead.arn)) == 10
 
 
 async def test_a_dead_letter_queue_must_exist_and_be_of_the_same_type(world):

@@ -216,7 +216,7 @@ class Sqs:
     async def start_message_move_task(self, caller: Caller, params: Params) -> Params:
         source = params["SourceArn"]
         queue = self._queues.find_arn(source)
-        task = self._queues.moves.start(
+        task = await self._queues.moves.start(
             source,
             params.get("DestinationArn"),
             params.get("MaxNumberOfMessagesPerSecond"),
@@ -228,7 +228,7 @@ class Sqs:
         most = params.get("MaxResults") or 1
         _check_range("MaxResults", most, 1, 10)
         results = []
-        for task in self._queues.moves.of(params["SourceArn"])[:most]:
+        for task in (await self._queues.moves.of(params["SourceArn"]))[:most]:
             entry: Params = {
                 "Status": task.status,
                 "SourceArn": task.source,
@@ -246,7 +246,8 @@ class Sqs:
         return {"Results": results}
 
     async def cancel_message_move_task(self, caller: Caller, params: Params) -> Params:
-        return {"ApproximateNumberOfMessagesMoved": self._queues.moves.cancel(params["TaskHandle"]).moved}
+        task = await self._queues.moves.cancel(params["TaskHandle"])
+        return {"ApproximateNumberOfMessagesMoved": task.moved}
 
 
 def _token_read(token: str | None) -> str:

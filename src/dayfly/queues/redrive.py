@@ -1,7 +1,11 @@
 """Message move tasks: dead letters go back to where they came from, or to a queue of choice, at a set pace.
 
-A task lives in memory: after a restart it is no longer listed, and what it had not moved is still in its source.
-Each step takes messages from the source and puts them into the target in one commit.
+Each step takes messages from the source and puts them into the target in one commit, with how far the task has come: a
+task that was running when the platform stopped goes on at the next start, and counts no message twice.
+
+    RUNNING ──► COMPLETED   nothing is left that can be moved
+            ├─► FAILED      the source or the target is gone
+            └─► CANCELLING ──► CANCELLED
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html
 """
@@ -10,53 +14,78 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable, Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 from typing import Literal
 
+import msgspec
+
 from dayfly.clock import Clock
-from dayfly.errors import Error
+from dayfly.errors import Error, Unavailable
 from dayfly.ids import Ids
 from dayfly.queues.errors import InvalidParameterValue, ResourceNotFound, UnsupportedOperation
 from dayfly.queues.queue import Queue
-from dayfly.store import Change, Changes
+from dayfly.store import Change, Journal
 
+PREFIX = "sqsmove/"
 _STEP = 100
+_REMEMBERED = 10
+_TRY_AGAIN_S = 1.0
+
+_encode = msgspec.msgpack.Encoder().encode
 
 
-class Task:
-    """One move. `moved` and `to_move` are numbers of messages."""
+class Task(msgspec.Struct):
+    """One move, as it is kept. `moved` and `to_move` are numbers of messages."""
 
-    def __init__(self, handle: str, source: str, target: str | None, per_second: int | None, now_ms: int) -> None:
-        self.handle = handle
-        self.source = source
-        self.target = target
-        self.per_second = per_second
-        self.started_ms = now_ms
-        self.status: Literal["RUNNING", "COMPLETED", "CANCELLING", "CANCELLED", "FAILED"] = "RUNNING"
-        self.moved = 0
-        self.to_move = 0
-        self.failure: str | None = None
+    handle: str
+    source: str
+    target: str | None
+    per_second: int | None
+    started_ms: int
+    status: Literal["RUNNING", "COMPLETED", "CANCELLING", "CANCELLED", "FAILED"] = "RUNNING"
+    moved: int = 0
+    to_move: int = 0
+    failure: str | None = None
+
+    @property
+    def active(self) -> bool:
+        return self.status in ("RUNNING", "CANCELLING")
+
+    @property
+    def key(self) -> str:
+        account = self.source.split(":")[4]
+        return f"{PREFIX}{account}/{self.handle}"
 
 
 class Moves:
-    """All tasks since the start, by source ARN; at most ten of a source are remembered."""
+    """The tasks of all sources by ARN, newest first; at most ten of a source are remembered."""
 
-    def __init__(
-        self,
-        *,
-        clock: Clock,
-        ids: Ids,
-        find: Callable[[str], Queue | None],
-        commit: Callable[[Changes], Awaitable[None]],
-    ) -> None:
+    def __init__(self, *, journal: Journal, clock: Clock, ids: Ids, find: Callable[[str], Queue | None]) -> None:
+        self._journal = journal
         self._clock = clock
         self._ids = ids
         self._find = find
-        self._commit = commit
         self._tasks: dict[str, list[Task]] = {}
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[str, asyncio.Task[None]] = {}
 
-    def start(self, source_arn: str, target_arn: str | None, per_second: int | None, is_dead_letter: bool) -> Task:
+    def load(self) -> None:
+        """Read all tasks from the journal."""
+        tasks = [msgspec.msgpack.decode(raw, type=Task) for _, raw in self._journal.load(PREFIX)]
+        self._tasks = {}
+        for task in sorted(tasks, key=lambda task: task.started_ms, reverse=True):
+            self._tasks.setdefault(task.source, []).append(task)
+
+    def resume(self) -> None:
+        """Go on with what was running when the platform stopped."""
+        for tasks in self._tasks.values():
+            for task in tasks:
+                if task.active:
+                    self._go_on(task)
+
+    async def start(
+        self, source_arn: str, target_arn: str | None, per_second: int | None, is_dead_letter: bool
+    ) -> Task:
         """Begin to move. Raises ResourceNotFound, InvalidParameterValue, UnsupportedOperation."""
         source = self._queue(source_arn)
         if not is_dead_letter:
@@ -68,19 +97,18 @@ class Moves:
                 per_second, "MaxNumberOfMessagesPerSecond", "Must be between 1 and 500, if provided."
             )
         tasks = self._tasks.setdefault(source_arn, [])
-        if any(task.status in ("RUNNING", "CANCELLING") for task in tasks):
+        if any(task.active for task in tasks):
             raise UnsupportedOperation(
                 "There is already a task running. "
                 "Only one active task is allowed for a source queue arn at a given time."
             )
         handle = base64.b64encode(f'{{"taskId":"{self._ids.uuid()}","sourceArn":"{source_arn}"}}'.encode()).decode()
-        task = Task(handle, source_arn, target_arn, per_second, self._clock.now_ms())
-        task.to_move = source.waiting
+        task = Task(handle, source_arn, target_arn, per_second, self._clock.now_ms(), to_move=source.waiting)
         tasks.insert(0, task)
-        del tasks[10:]
-        running = asyncio.get_running_loop().create_task(self._run(task), name=f"move messages of {source_arn}")
-        self._running.add(running)
-        running.add_done_callback(self._running.discard)
+        forgotten: list[Change] = [(old.key, None) for old in tasks[_REMEMBERED:]]
+        del tasks[_REMEMBERED:]
+        await self._journal.commit([self._kept(task), *forgotten])
+        self._go_on(task)
         return task
 
     def _queue(self, arn: str) -> Queue:
@@ -89,44 +117,74 @@ class Moves:
             raise ResourceNotFound
         return queue
 
-    def of(self, source_arn: str) -> Sequence[Task]:
+    async def of(self, source_arn: str) -> Sequence[Task]:
         """The tasks of a source, newest first."""
         self._queue(source_arn)
-        return self._tasks.get(source_arn, [])
+        tasks = list(self._tasks.get(source_arn, ()))
+        await self._journal.commit(())
+        return tasks
 
-    def cancel(self, handle: str) -> Task:
+    async def cancel(self, handle: str) -> Task:
         """Stop a running task. Raises ResourceNotFound, UnsupportedOperation."""
-        for tasks in self._tasks.values():
-            for task in tasks:
-                if task.handle == handle:
-                    if task.status != "RUNNING":
-                        raise UnsupportedOperation("Only active tasks can be cancelled.")
-                    task.status = "CANCELLING"
-                    return task
-        raise ResourceNotFound("Task does not exist.")
+        task = self._known(handle)
+        if task is None:
+            raise ResourceNotFound("Task does not exist.")
+        if task.status != "RUNNING":
+            raise UnsupportedOperation("Only active tasks can be cancelled.")
+        task.status = "CANCELLING"
+        await self._journal.commit([self._kept(task)])
+        return task
 
-    async def _run(self, task: Task) -> None:
+    def _known(self, handle: str) -> Task | None:
+        return next((task for tasks in self._tasks.values() for task in tasks if task.handle == handle), None)
+
+    def _kept(self, task: Task) -> Change:
+        return task.key, _encode(task)
+
+    def _go_on(self, task: Task) -> None:
+        handle = task.handle
+        if handle not in self._running:
+            name = f"move messages of {task.source}"
+            running = self._running[handle] = asyncio.get_running_loop().create_task(self._run(handle), name=name)
+            running.add_done_callback(lambda _: self._running.pop(handle, None))
+
+    async def _run(self, handle: str) -> None:
+        # The task is looked up for each step: after a commit that failed, memory holds another one of this handle.
+        while (task := self._known(handle)) is not None and task.active:
+            per_second = task.per_second
+            try:
+                await self._journal.commit(self._step(task))
+            except Unavailable:
+                await self._clock.sleep(_TRY_AGAIN_S)
+                continue
+            if per_second and task.active:
+                await self._clock.sleep(1)
+
+    def _step(self, task: Task) -> list[Change]:
+        """Move some messages, or end."""
+        if task.status == "CANCELLING":
+            task.status = "CANCELLED"
+            return [self._kept(task)]
         try:
-            while task.status == "RUNNING" and await self._step(task):
-                if task.per_second:
-                    await self._clock.sleep(1)
-            task.status = "CANCELLED" if task.status == "CANCELLING" else "COMPLETED"
+            source = self._queue(task.source)
+            moved, changes = source.withdraw(
+                self._clock.now_ms(),
+                task.per_second or _STEP,
+                lambda message: self._find(task.target or message.source_arn or ""),
+            )
         except Error as error:
             task.status, task.failure = "FAILED", error.message
-
-    async def _step(self, task: Task) -> bool:
-        source = self._queue(task.source)
-        moved, changes = self._move(task, source, task.per_second or _STEP)
-        await self._commit(changes)
+            return [self._kept(task)]
         task.moved += moved
-        return moved > 0
-
-    def _move(self, task: Task, source: Queue, most: int) -> tuple[int, list[Change]]:
-        now_ms = self._clock.now_ms()
-        return source.withdraw(now_ms, most, lambda message: self._find(task.target or message.source_arn or ""))
+        if not moved:
+            task.status = "COMPLETED"
+        return [*changes, self._kept(task)]
 
     async def close(self) -> None:
-        """Stop all tasks."""
-        for running in list(self._running):
-            running.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        """Stop moving; `resume` goes on."""
+        running = list(self._running.values())
+        for one in running:
+            one.cancel()
+        for one in running:
+            with contextlib.suppress(asyncio.CancelledError):
+                await one

@@ -42,7 +42,7 @@ class Queues:
         self._by_arn: dict[str, Queue] = {}
         self._waiters: dict[str, Waiters] = {}
         self._letting_go = False
-        self._moves = Moves(clock=clock, ids=ids, find=self.find_arn, commit=self._commit)
+        self._moves = Moves(journal=journal, clock=clock, ids=ids, find=self.find_arn)
 
     def load(self) -> None:
         """Read everything from the journal; what was in memory is forgotten, who waits looks again."""
@@ -62,8 +62,13 @@ class Queues:
             queue.loaded(now_ms)
             if queue.arn in before:
                 queue.count_on_from(before[queue.arn])
+        self._moves.load()
         for waiters in self._waiters.values():
             waiters.wake_all()
+
+    def start(self) -> None:
+        """Go on with the message move tasks that were running at the last stop."""
+        self._moves.resume()
 
     def let_go(self) -> None:
         """Clients that wait for messages get none, now and from now on: nobody wants to wait for them at the end."""
@@ -72,7 +77,7 @@ class Queues:
             waiters.wake_all()
 
     async def close(self) -> None:
-        """Stop message move tasks; what they have not moved stays in its source."""
+        """Stop message move tasks until the next `start()`."""
         await self._moves.close()
 
     def _add(self, record: QueueRecord) -> Queue:

@@ -42,6 +42,8 @@ class Builder:
         self._lacking: dict[Path, BuildFailed] = {}
         """Manifests that could not be installed: not tried again for every function that needs them."""
         self._compiling = asyncio.Lock()
+        self._compilable: dict[Path, bool] = {}
+        """Whether code goes through its own compiler first: looked at once for all functions that share it."""
 
     async def build(self, *, strict: bool = False) -> dict[str, Path]:
         """A directory for every function and layer, by logical id.
@@ -55,6 +57,7 @@ class Builder:
         self._built = []
         self.failures.clear()
         self._lacking.clear()
+        self._compilable.clear()
         for sources in groups.values():
             self._built.append(_Built(sources=tuple(sources), directory=await self._directory(sources, strict)))
         return {name: built.directory for built in self._built for name in built.names}
@@ -138,28 +141,33 @@ class Builder:
 
     async def _bundle(self, source: CodeSource, target: Path) -> None:
         tool = await esbuild.locate(self.cache, self.say, source.path)
-        packages = source.path / "package.json"
-        directory = source.path
-        if packages.is_file() and not _has_modules(source.path):
+        packages, directory = source.path / "package.json", source.path
+        modules: tuple[Path, ...] = ()
+        if packages.is_file() and not _has_modules(directory):
             installed = await self._packages(packages, partial(nodejs.packages, development=True))
             # esbuild looks for packages at and above the code; NODE_PATH names one more place.
-            await self._bundle_into(tool, source, directory, target, (installed / "node_modules",))
-            return
-        decorated = typescript.uses_metadata(directory)
-        said = "" if decorated else await self._bundle_into(tool, source, directory, target, ())
-        if not (decorated or typescript.needs_compiler(said)) or not typescript.compiler_of(directory):
-            if decorated:
-                await self._bundle_into(tool, source, directory, target, ())
-            return
-        async with self._compiling:
-            compiled = await typescript.transpiled(directory, self.cache)
-        entries = tuple(re.sub(r"\.tsx?$", ".js", entry) for entry in source.entries)
-        changed = msgspec.structs.replace(source, path=compiled, entries=entries)
+            modules = (installed / "node_modules",)
+        places = (*modules, *typescript.places_of_packages(directory))
+        compiler = typescript.compiler_of(places)
+        if compiler is None or not await self._wants_compiler(directory, places):
+            said = await self._bundle_into(tool, source, directory, target, modules)
+            if compiler is None or not typescript.needs_compiler(said):
+                return
         try:
-            await self._bundle_into(tool, changed, compiled, target, typescript.places_of_packages(directory))
+            async with self._compiling:
+                compiled = await typescript.transpiled(directory, self.cache, compiler)
+            entries = tuple(re.sub(r"\.tsx?$", ".js", entry) for entry in source.entries)
+            changed = msgspec.structs.replace(source, path=compiled, entries=entries)
+            await self._bundle_into(tool, changed, compiled, target, places)
         except BuildFailed:
             # What lies outside of the directory is only found from where the sources are.
-            await self._bundle_into(tool, source, directory, target, ())
+            await self._bundle_into(tool, source, directory, target, modules)
+
+    async def _wants_compiler(self, directory: Path, places: Sequence[Path]) -> bool:
+        if directory not in self._compilable:
+            wants = await asyncio.to_thread(typescript.wants_compiler, directory, places)
+            self._compilable[directory] = wants
+        return self._compilable[directory]
 
     async def _bundle_into(
         self, tool: Path, source: CodeSource, directory: Path, target: Path, modules: Sequence[Path]
@@ -194,6 +202,7 @@ class Builder:
     async def refresh(self, changed: Iterable[Path]) -> set[str]:
         """Bring what holds the changed files up to date; the logical ids whose code is different now."""
         self._lacking.clear()
+        self._compilable.clear()
         paths = [path.absolute() for path in changed]
         touched: set[str] = set()
         for built in self._built:

@@ -1,11 +1,11 @@
-// Usage: node transpile.cjs SOURCE TARGET. Lays SOURCE out in TARGET with its TypeScript made JavaScript by the
+// Usage: node transpile.cjs SOURCE TARGET COMPILER. Lays SOURCE out in TARGET with its TypeScript made JavaScript by the
 // application's own compiler and tsconfig.json, file by file; packages stay where they are.
 'use strict';
 const fs = require('fs');
 const path = require('path');
 
-const [source, target] = process.argv.slice(2);
-const ts = require(require.resolve('typescript', { paths: [source] }));
+const [source, target, compiler] = process.argv.slice(2);
+const ts = require(compiler);
 const SKIPPED = new Set(['node_modules', '.git', '.serverless', '.webpack', '.build', '.dayfly', '.aws-sam', '.esbuild']);
 
 function settings() {
@@ -29,9 +29,26 @@ function settings() {
 const compilerOptions = settings();
 
 // Bundlers give both what `import f` and what `import * as f` name of a CommonJS module: the module itself.
+function read(file) {
+  return fs.readFileSync(file, 'utf8').replace(/^import\s+\*\s+as\s+([\w$]+)\s+from\s+(['"][^'"]+['"])/gm, 'import $1 = require($2)');
+}
+
+// What `export import X = A.B` names, a type or a value, is only known to whoever reads the other files too.
+const EXPORTED_ALIAS = /^[ \t]*export[ \t]+import[ \t]+[\w$]+[ \t]*=[ \t]*(?!require\b)/m;
+
+function compiledWithOthers(file) {
+  const host = ts.createCompilerHost(compilerOptions);
+  host.readFile = (name) => (path.resolve(name) === path.resolve(file) ? read(file) : ts.sys.readFile(name));
+  const program = ts.createProgram([file], { ...compilerOptions, isolatedModules: false, skipLibCheck: true, allowJs: false }, host);
+  let made;
+  program.emit(program.getSourceFile(file), (_, text) => { made = text; });
+  return made;
+}
+
 function compiled(file) {
-  const text = fs.readFileSync(file, 'utf8').replace(/^import\s+\*\s+as\s+([\w$]+)\s+from\s+(['"][^'"]+['"])/gm, 'import $1 = require($2)');
-  return ts.transpileModule(text, { compilerOptions, fileName: file }).outputText;
+  const text = read(file);
+  const whole = EXPORTED_ALIAS.test(text) && compiledWithOthers(file);
+  return whole || ts.transpileModule(text, { compilerOptions, fileName: file }).outputText;
 }
 
 function lay(from, to) {

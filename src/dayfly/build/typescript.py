@@ -129,7 +129,7 @@ async def transpiled(directory: Path, cache: Path, compiler: Path) -> Path:
     """
 
     async def compile_into(target: Path) -> None:
-        command = ["node", _SCRIPT, directory, target, compiler]
+        command: list[str | Path] = ["node", _SCRIPT, directory, target, compiler]
         await run(command, directory=directory, what=f"compiling {directory.name}")
 
     return await once(cache / "typescript", await asyncio.to_thread(_state_of, directory, compiler), compile_into)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from dayfly.app.resources import ResourceType
+from dayfly.app.resources import Remarking, ResourceType
 from dayfly.app.yaml import Mark, mark_of
 
 Level = Literal["ignored", "unsupported", "warning"]
@@ -72,6 +72,10 @@ def resource_items(
                 report.ignored(f"{key} of {name} ({logical_id})", where)
             elif key not in kind.known and "*" not in kind.known:
                 report.unsupported(f"{key} of {name} ({logical_id})", where)
+        if isinstance(kind, Remarking):
+            for remark in kind.remarks(dict(properties)):
+                where = mark_of(remark.holder, remark.key) or mark
+                report.add(remark.level, f"{remark.what} of {name} ({logical_id})", where)
     return report.items
 
 

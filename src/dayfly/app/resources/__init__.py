@@ -11,9 +11,9 @@ References: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -79,3 +79,23 @@ class ResourceType(Protocol):
     ) -> Physical: ...
 
     async def delete(self, site: Site, physical: Physical, properties: Properties) -> None: ...
+
+
+class Remark(msgspec.Struct, frozen=True, kw_only=True):
+    """Something inside a property that the compatibility report names."""
+
+    level: Literal["ignored", "unsupported"]
+    what: str
+    """As the report says it, before `of {type} ({logical id})`: `StageDescription.TracingEnabled`."""
+    holder: Any = None
+    """The mapping that it stands in, and under which key: where the report points to."""
+    key: str | None = None
+
+
+@runtime_checkable
+class Remarking(Protocol):
+    """A resource type some of whose properties have parts with an effect and parts without."""
+
+    def remarks(self, properties: Properties) -> Iterable[Remark]:
+        """Of properties as the template has them: intrinsic functions may stand anywhere."""
+        ...

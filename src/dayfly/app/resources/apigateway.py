@@ -1,84 +1,21 @@
 """AWS::ApiGateway: REST APIs.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/AWS_ApiGateway.html
+
+Deployments and stages are beside, in `apigateway_stages.py`; `apigateway_spelling.py` turns a template's words into the
+service's.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
-from dayfly.api import Refused
 from dayfly.app.resources import Physical, Properties, Replace, Site
 from dayfly.app.resources.absent import gone
+from dayfly.app.resources.apigateway_spelling import camel, respelt, tag_map, taken
+from dayfly.app.resources.apigateway_stages import DeploymentType, StageType
 
 _SERVICE = "apigateway"
-_WHOLE = frozenset({"timeoutInMillis", "authorizerResultTtlInSeconds", "minimumCompressionSize", "limit", "burstLimit"})
-_YES_NO = frozenset(
-    {
-        "apiKeyRequired",
-        "cacheClusterEnabled",
-        "disableExecuteApiEndpoint",
-        "enabled",
-        "generateDistinctId",
-        "tracingEnabled",
-        "validateRequestBody",
-        "validateRequestParameters",
-    }
-)
-# Members whose keys are the user's own words, not ours to respell.
-_FREE = frozenset(
-    {
-        "variables",
-        "requestParameters",
-        "requestTemplates",
-        "requestModels",
-        "responseParameters",
-        "responseTemplates",
-        "responseModels",
-    }
-)
-
-
-def camel(name: str) -> str:
-    return name if name == "providerARNs" else name[:1].lower() + name[1:]
-
-
-def respelt(value: Any, name: str = "") -> Any:
-    """CloudFormation's Pascal case as the service's camel case, with numbers and booleans typed."""
-    if isinstance(value, dict):
-        if name in _FREE:
-            return {key: _plain(held, name) for key, held in value.items()}
-        return {camel(key): respelt(held, camel(key)) for key, held in value.items()}
-    if isinstance(value, list):
-        return [respelt(held) for held in value]
-    if isinstance(value, str):
-        if name in _WHOLE and value.isdigit():
-            return int(value)
-        if name in _YES_NO and value.lower() in ("true", "false"):
-            return value.lower() == "true"
-    return value
-
-
-def _plain(value: Any, name: str) -> Any:
-    if name == "requestParameters" and isinstance(value, str) and value.lower() in ("true", "false"):
-        return value.lower() == "true"
-    if isinstance(value, bool):
-        return value if name in ("requestParameters", "responseParameters") else str(value).lower()
-    if isinstance(value, dict | list):
-        return msgspec.json.encode(value).decode()
-    return value if isinstance(value, str) else str(value)
-
-
-def taken(properties: Properties, names: frozenset[str]) -> Properties:
-    return {camel(name): respelt(value, camel(name)) for name, value in properties.items() if name in names}
-
-
-def tag_map(tags: Any) -> dict[str, str] | None:
-    if isinstance(tags, list):
-        return {str(tag["Key"]): str(tag["Value"]) for tag in tags}
-    return tags or None
 
 
 class RestApiType:
@@ -253,91 +190,6 @@ def _response(given: Properties) -> Properties:
     response: Properties = respelt(given)
     response["statusCode"] = str(response["statusCode"])
     return response
-
-
-class DeploymentType:
-    known = frozenset({"Description", "RestApiId", "StageName", "StageDescription"})
-    ignored = frozenset({"DeploymentCanarySettings"})
-
-    async def create(self, site: Site, logical_id: str, properties: Properties) -> Physical:
-        given = taken(properties, self.known - {"StageDescription"})
-        described = properties.get("StageDescription") or {}
-        variables = respelt(described.get("Variables") or {}, "variables") or None
-        made = await site.do(_SERVICE, "CreateDeployment", variables=variables, **given)
-        return Physical(id=made["id"], attributes={"DeploymentId": made["id"]})
-
-    async def update(
-        self, site: Site, physical: Physical, before: Properties, after: Properties, logical_id: str
-    ) -> Physical:
-        if before.get("RestApiId") != after.get("RestApiId") or before.get("StageName") != after.get("StageName"):
-            raise Replace
-        return physical
-
-    async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
-        api = properties["RestApiId"]
-        try:
-            if properties.get("StageName"):
-                await self._drop_stage(site, api, physical.id, str(properties["StageName"]))
-            await gone(site, _SERVICE, "DeleteDeployment", restApiId=api, deploymentId=physical.id)
-        except Refused as refused:
-            # A stage that has not moved on yet still serves it; the deployment then goes with the API.
-            if refused.code not in ("BadRequestException", "NotFoundException"):
-                raise
-
-    async def _drop_stage(self, site: Site, api: str, deployment: str, stage: str) -> None:
-        """The stage that this deployment made itself, unless a newer deployment has taken it over."""
-        found = await site.do(_SERVICE, "GetStage", restApiId=api, stageName=stage)
-        if found.get("deploymentId") == deployment:
-            await site.do(_SERVICE, "DeleteStage", restApiId=api, stageName=stage)
-
-
-class StageType:
-    known = frozenset({"DeploymentId", "Description", "RestApiId", "StageName", "Variables"})
-    ignored = frozenset(
-        {
-            "AccessLogSetting",
-            "CacheClusterEnabled",
-            "CacheClusterSize",
-            "CanarySetting",
-            "ClientCertificateId",
-            "DocumentationVersion",
-            "MethodSettings",
-            "Tags",
-            "TracingEnabled",
-        }
-    )
-
-    async def create(self, site: Site, logical_id: str, properties: Properties) -> Physical:
-        given = taken(properties, self.known)
-        given.setdefault("stageName", "default")
-        made = await site.do(_SERVICE, "CreateStage", **given)
-        return Physical(id=made["stageName"])
-
-    async def update(
-        self, site: Site, physical: Physical, before: Properties, after: Properties, logical_id: str
-    ) -> Physical:
-        if any(before.get(name) != after.get(name) for name in ("RestApiId", "StageName")):
-            raise Replace
-        patches = [
-            {"op": "replace", "path": f"/{camel(name)}", "value": str(after[name])}
-            for name in ("DeploymentId", "Description")
-            if after.get(name) and after.get(name) != before.get(name)
-        ]
-        old, new = (one.get("Variables") or {} for one in (before, after))
-        patches += [{"op": "replace", "path": f"/variables/{key}", "value": str(value)} for key, value in new.items()]
-        patches += [{"op": "remove", "path": f"/variables/{key}"} for key in old.keys() - new.keys()]
-        if patches:
-            await site.do(
-                _SERVICE,
-                "UpdateStage",
-                restApiId=after["RestApiId"],
-                stageName=physical.id,
-                patchOperations=patches,
-            )
-        return physical
-
-    async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
-        await gone(site, _SERVICE, "DeleteStage", restApiId=properties["RestApiId"], stageName=physical.id)
 
 
 class GatewayResponseType:

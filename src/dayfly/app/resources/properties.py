@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from dayfly.app.resources import Properties
@@ -11,6 +11,16 @@ from dayfly.app.resources import Properties
 
 def changed(before: Properties, after: Properties, *names: str) -> bool:
     return any(before.get(name) != after.get(name) for name in names)
+
+
+def branches(value: Any) -> Iterator[Mapping[str, Any]]:
+    """The mappings that a property may be: itself, or what `Fn::If` chooses from. Other functions are not read."""
+    choices = value.get("Fn::If") if isinstance(value, Mapping) else None
+    if isinstance(choices, list):
+        for choice in choices[1:]:
+            yield from branches(choice)
+    elif isinstance(value, Mapping) and not any(key == "Ref" or key.startswith("Fn::") for key in value):
+        yield value
 
 
 def picked(properties: Properties, *names: str) -> Properties:

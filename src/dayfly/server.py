@@ -84,16 +84,16 @@ class Platform:
         self.issuer = self.keys.issuer if self.keys else Issuer(master=self.ids.uuid(), clock=self.clock, ids=self.ids)
         self.roles = Roles(**kept)
         self.work = Work(**kept)
-        self.logs = Logs(**kept)
+        self.doors = Doors(self)
+        self.targets = Targets(work=self.work, clock=self.clock, call=self.doors.call)
+        self.logs = Logs(**kept, send=self.targets.send)
         self.meter = Meter(journal=self.journal, clock=self.clock)
         self.mail = Mail(**kept)
         self.stacks = Stacks(**kept)
         self.responses = Responses(ids=self.ids)
         self.queues = Queues(**kept, endpoint=self.endpoint)
         self.authority = Authority(directory=self._state / "authority", clock=self.clock)
-        self.doors = Doors(self)
         self.pool = self._make_pool()
-        self.targets = Targets(work=self.work, clock=self.clock, call=self.doors.call)
         self.functions = Functions(
             **kept,
             invoker=self.pool,
@@ -125,6 +125,9 @@ class Platform:
             directory=self._state / "companions",
             endpoints=settings.endpoints,
             environment=self.doors.for_companion,
+            ids=self.ids,
+            run=self.doors.run_trigger,
+            post=self.doors.post_mail,
         )
         self.buckets = Buckets(**kept, send=self.targets.send, call=self.companions.call)
         self.streams = Streams(**kept, call=self.companions.call, functions=self.functions, send=self.targets.send)

@@ -85,7 +85,12 @@ def apis(platform: Platform) -> Mapping[str, Callable[[], Api]]:
     def logs() -> Api:
         from dayfly.api.logs import CloudWatchLogs
 
-        return CloudWatchLogs(logs=platform.logs, journal=platform.journal, clock=platform.clock)
+        return CloudWatchLogs(
+            logs=platform.logs,
+            journal=platform.journal,
+            clock=platform.clock,
+            log_group_of=platform.functions.log_group,
+        )
 
     def sts() -> Api:
         from dayfly.api.sts import Sts

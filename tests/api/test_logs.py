@@ -18,13 +18,19 @@ CALLER = Caller(scope=Scope("000000000000", "eu-west-1"))
 NAMES = {"logGroupName": "/aws/lambda/f", "logStreamName": "s"}
 GROUP = {"logGroupName": "/aws/lambda/f"}
 ARN = "arn:aws:logs:eu-west-1:000000000000:log-group:/aws/lambda/f"
+FUNCTION = "arn:aws:lambda:eu-west-1:000000000000:function:shipper"
+OWN = "arn:aws:lambda:eu-west-1:000000000000:function:f"
+FILTER = {**GROUP, "filterName": "errors", "filterPattern": "ERROR", "destinationArn": FUNCTION}
 
 
 class Client:
     def __init__(self) -> None:
         journal, self.clock = MemoryJournal(), ManualClock()
         self.logs = Logs(journal=journal, clock=self.clock, ids=SeededIds())
-        api = CloudWatchLogs(logs=self.logs, journal=journal, clock=self.clock)
+        functions = {FUNCTION: "/aws/lambda/shipper", OWN: GROUP["logGroupName"]}
+        api = CloudWatchLogs(
+            logs=self.logs, journal=journal, clock=self.clock, log_group_of=lambda _, arn: functions.get(arn)
+        )
         self.registry = Registry({"logs": lambda: api}, clock=self.clock, ids=SeededIds())
 
     async def __call__(self, operation: str, **params) -> Params:
@@ -147,3 +153,41 @@ async def test_events_too_old_or_too_new_are_rejected_by_index(client: Client) -
     assert answer["rejectedLogEventsInfo"] == {"tooOldLogEventEndIndex": 1, "tooNewLogEventStartIndex": 2}
     kept = await client("GetLogEvents", **NAMES)
     assert [event["message"] for event in kept["events"]] == ["1"]
+
+
+async def test_subscription_filters_are_put_described_and_deleted(client: Client) -> None:
+    """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DescribeSubscriptionFilters.html"""
+    await client("PutSubscriptionFilter", **FILTER)
+    described = {**FILTER, "distribution": "ByLogStream", "creationTime": client.clock.now_ms()}
+    assert await client("DescribeSubscriptionFilters", **GROUP) == {"subscriptionFilters": [described]}
+    assert await client("DescribeSubscriptionFilters", **GROUP, filterNamePrefix="x") == {"subscriptionFilters": []}
+    await client("PutSubscriptionFilter", **FILTER | {"filterName": "more"})
+    page = await client("DescribeSubscriptionFilters", **GROUP, limit=1)
+    assert [one["filterName"] for one in page["subscriptionFilters"]] == ["errors"]
+    page = await client("DescribeSubscriptionFilters", **GROUP, limit=1, nextToken=page["nextToken"])
+    assert [one["filterName"] for one in page["subscriptionFilters"]] == ["more"]
+    assert await client.error("PutSubscriptionFilter", **FILTER | {"filterName": "third"}) == "LimitExceededException"
+    await client("DeleteSubscriptionFilter", **GROUP, filterName="errors")
+    gone = await client.error("DeleteSubscriptionFilter", **GROUP, filterName="errors")
+    assert gone == "ResourceNotFoundException"
+
+
+@pytest.mark.parametrize(
+    ("changed", "code", "words"),
+    [
+        ({"logGroupName": "/none"}, "ResourceNotFoundException", "log group does not exist"),
+        ({"destinationArn": FUNCTION + "s"}, "InvalidParameterException", "Could not execute the lambda function"),
+        # Said by AWS, which otherwise leaves preventing loops to its users:
+        # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/Subscriptions-recursion-prevention.html
+        ({"destinationArn": OWN}, "InvalidParameterException", "reserved for the function logs"),
+        ({"destinationArn": "arn:aws:logs:eu-west-1:1:destination:d"}, "UnsupportedOperation", "destination:d"),
+        ({"filterPattern": "%[0-9]%"}, "UnsupportedOperation", "regular-expression"),
+        ({"emitSystemFields": ["@aws.region"]}, "UnsupportedOperation", "emitSystemFields"),
+    ],
+)
+async def test_subscription_filters_that_cannot_be_are_refused(
+    client: Client, changed: dict[str, object], code: str, words: str
+) -> None:
+    with pytest.raises(Refused, match=words) as refused:
+        await client("PutSubscriptionFilter", **FILTER | changed)
+    assert refused.value.code == code

@@ -483,6 +483,32 @@ def test_an_event_whose_settings_are_not_indented_is_passed_over_and_said(tmp_pa
     assert [(item.level, item.line) for item in made.items] == [("warning", 7)]
 
 
+def test_functions_are_subscribed_to_log_groups(tmp_path: Path) -> None:
+    """https://www.serverless.com/framework/docs/providers/aws/events/cloudwatch-log"""
+    events = """\
+      - cloudwatchLog: {logGroup: /aws/lambda/shop-dev-other, filter: ERROR}
+      - cloudwatchLog: /elsewhere"""
+    more = """\
+  other: {handler: a.b}
+resources:
+  Resources:
+    Elsewhere: {Type: AWS::Logs::LogGroup, Properties: {LogGroupName: /elsewhere}}"""
+    found = resources(tmp_path, events, more)
+    first, second = (found[f"HelloDashworldLogsSubscriptionFilterCloudWatchLog{number}"] for number in (1, 2))
+    arn = {"Fn::GetAtt": ["HelloDashworldLambdaFunction", "Arn"]}
+    assert first["Properties"] == {
+        "LogGroupName": "/aws/lambda/shop-dev-other",
+        "FilterPattern": "ERROR",
+        "DestinationArn": arn,
+    }
+    permission = "HelloDashworldLambdaPermissionLogsSubscriptionFilterCloudWatchLog"
+    assert found[permission]["Properties"]["Principal"] == "logs.amazonaws.com"
+    assert first["DependsOn"] == [permission, "OtherLogGroup"]
+    assert (second["Properties"]["FilterPattern"], second["DependsOn"]) == ("", [permission, "Elsewhere"])
+    with pytest.raises(ApplicationError, match="cloudwatchLog event of hello-world names no log group"):
+        resources(tmp_path, "      - cloudwatchLog: {filter: ERROR}")
+
+
 def test_settings_of_a_bundler_that_is_not_among_the_plugins_are_said_to_be_ignored(tmp_path: Path) -> None:
     (tmp_path / "a.ts").write_text("export const b = 1")
     made = application(tmp_path, HEAD + "functions: {hello: {handler: a.b}}\ncustom:\n  esbuild: {format: esm}\n")

@@ -17,6 +17,7 @@ from dayfly.store.memory import MemoryJournal
 HERE = Scope("000000000000", "eu-west-1")
 GROUP = TYPES["AWS::Logs::LogGroup"]
 STREAM = TYPES["AWS::Logs::LogStream"]
+FILTER = TYPES["AWS::Logs::SubscriptionFilter"]
 
 
 @pytest.fixture
@@ -57,3 +58,20 @@ async def test_a_group_and_a_stream_without_names_get_one_of_the_stack(site: Sit
     assert [one.name for one in logs.streams(HERE, group.id)] == [stream.id]
     await STREAM.delete(site, stream, {"LogGroupName": group.id})
     assert logs.streams(HERE, group.id) == []
+
+
+async def test_a_subscription_filter_is_made_changed_and_deleted(site: Site, logs: Logs) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-logs-subscriptionfilter.html"""
+    function = HERE.arn("lambda", "function:f")
+    before = {"LogGroupName": "/not-yet-there", "FilterPattern": "ERROR", "DestinationArn": function}
+    made = await FILTER.create(site, "Errors", before)
+    assert made.id.startswith("app-Errors-")
+    after = {**before, "FilterPattern": "WARN"}
+    assert await FILTER.update(site, made, before, after, "Errors") == made
+    (kept,) = logs.filters(HERE, "/not-yet-there")
+    assert (kept.name, kept.pattern, kept.destination) == (made.id, "WARN", function)
+    with pytest.raises(Replace):
+        await FILTER.update(site, made, after, {**after, "FilterName": "named"}, "Errors")
+    await FILTER.delete(site, made, after)
+    assert logs.filters(HERE, "/not-yet-there") == []
+    await FILTER.delete(site, made, after)

@@ -5,17 +5,19 @@ https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_Operati
 
 from __future__ import annotations
 
-import base64
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import ClassVar, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar
 
 from dayfly.api import Fault, Params, Refused
+from dayfly.api.logs_pages import limit_of, opaque, page_of, skip_of, with_token
+from dayfly.api.logs_subscriptions import LogGroupOf, SubscriptionFilters
 from dayfly.clock import Clock
 from dayfly.errors import Error, Unsupported
 from dayfly.identity import Caller, Scope
 from dayfly.logs import (
     Event,
+    FilterNotFound,
     Group,
     GroupExists,
     GroupNotFound,
@@ -25,11 +27,10 @@ from dayfly.logs import (
     Stream,
     StreamExists,
     StreamNotFound,
+    TooManyFilters,
 )
-from dayfly.logs.records import DAY_MS, Position
+from dayfly.logs.records import DAY_MS, Position, event_id
 from dayfly.store import Journal
-
-T = TypeVar("T")
 
 MOST_EVENTS = 10_000
 MOST_BATCH_BYTES = 1_048_576
@@ -39,21 +40,22 @@ NEWEST_MS = 2 * 3_600_000
 _MADE_UP_TOKEN = "4" + "9" * 55  # sequence tokens are accepted and ignored, as AWS does since 2023
 
 
-class CloudWatchLogs:
+class CloudWatchLogs(SubscriptionFilters):
     """The `logs` service."""
 
     service: ClassVar[str] = "logs"
     FAULTS: ClassVar[Mapping[type[Error], Fault]] = {
         GroupNotFound: Fault("ResourceNotFoundException", 400),
         StreamNotFound: Fault("ResourceNotFoundException", 400),
+        FilterNotFound: Fault("ResourceNotFoundException", 400),
+        TooManyFilters: Fault("LimitExceededException", 400),
         GroupExists: Fault("ResourceAlreadyExistsException", 400),
         StreamExists: Fault("ResourceAlreadyExistsException", 400),
         InvalidParameter: Fault("InvalidParameterException", 400),
     }
 
-    def __init__(self, *, logs: Logs, journal: Journal, clock: Clock) -> None:
-        self._logs = logs
-        self._journal = journal
+    def __init__(self, *, logs: Logs, journal: Journal, clock: Clock, log_group_of: LogGroupOf | None = None) -> None:
+        super().__init__(logs, journal, log_group_of)
         self._clock = clock
 
     # Groups.
@@ -84,8 +86,8 @@ class CloudWatchLogs:
             and (not wanted or group.name in wanted)
             and params.get("logGroupClass") in (None, group.log_class)
         ]
-        page, token = _page(chosen, params, lambda group: group.name)
-        return _with_token({"logGroups": [self._group(caller.scope, group) for group in page]}, token)
+        page, token = page_of(chosen, params, lambda group: group.name)
+        return with_token({"logGroups": [self._group(caller.scope, group) for group in page]}, token)
 
     async def put_retention_policy(self, caller: Caller, params: Params) -> Params:
         days = params["retentionInDays"]
@@ -154,8 +156,8 @@ class CloudWatchLogs:
             chosen.sort(key=lambda stream: (stream.last_ms or 0, stream.name))
         if params.get("descending"):
             chosen.reverse()
-        page, token = _page(chosen, params, lambda stream: stream.name)
-        return _with_token({"logStreams": [_stream(caller.scope, stream) for stream in page]}, token)
+        page, token = page_of(chosen, params, lambda stream: stream.name)
+        return with_token({"logStreams": [_stream(caller.scope, stream) for stream in page]}, token)
 
     # Events.
 
@@ -190,7 +192,7 @@ class CloudWatchLogs:
             start=place if token.startswith("f/") else None,
             end=place if token.startswith("b/") else None,
             from_head=bool(params.get("startFromHead")),
-            limit=_limit(params, MOST_EVENTS),
+            limit=limit_of(params, MOST_EVENTS),
         )
         return {
             "events": [_event(found.event) for found in page.found],
@@ -205,7 +207,7 @@ class CloudWatchLogs:
             raise InvalidParameter("logStreamNamePrefix and logStreamNames are mutually exclusive parameters.")
         if params.get("startFromHead") is False:
             raise Unsupported("FilterLogEvents with startFromHead=false (newest first) is not supported yet.")
-        group, limit, skip = self._group_name(params), _limit(params, MOST_EVENTS), _skip(params)
+        group, limit, skip = self._group_name(params), limit_of(params, MOST_EVENTS), skip_of(params)
         known = {stream.name for stream in self._logs.streams(caller.scope, group)}
         if names and not known.issuperset(names):
             raise StreamNotFound
@@ -222,11 +224,11 @@ class CloudWatchLogs:
             limit=limit + 1,
         )
         events = [
-            {"logStreamName": one.stream, "eventId": _event_id(one.stream, one.position)} | _event(one.event)
+            {"logStreamName": one.stream, "eventId": event_id(one.stream, one.position)} | _event(one.event)
             for one in found[:limit]
         ]
-        token = _opaque(str(skip + limit)) if len(found) > limit else None
-        return _with_token({"events": events, "searchedLogStreams": []}, token)
+        token = opaque(str(skip + limit)) if len(found) > limit else None
+        return with_token({"events": events, "searchedLogStreams": []}, token)
 
     # Spelling.
 
@@ -292,40 +294,6 @@ def _check_batch(lines: Sequence[tuple[int, str]]) -> None:
         raise InvalidParameter(f"Upload too large: {sum(sizes)} bytes exceeds limit of {MOST_BATCH_BYTES}")
 
 
-def _page(items: Sequence[T], params: Params, name: Callable[[T], str]) -> tuple[Sequence[T], str | None]:
-    """The items behind the one that the token names, and the token for what follows."""
-    limit = _limit(params, 50)
-    start = 0
-    if params.get("nextToken"):
-        last = _clear(params["nextToken"])
-        start = next((index + 1 for index, item in enumerate(items) if name(item) == last), len(items))
-    page = items[start : start + limit]
-    return page, _opaque(name(page[-1])) if page and start + limit < len(items) else None
-
-
-def _limit(params: Params, most: int) -> int:
-    limit = params.get("limit")
-    if limit is None:
-        return most
-    if not 1 <= limit <= most:
-        bound = f"less than or equal to {most}" if limit > most else "greater than or equal to 1"
-        raise InvalidParameter(
-            f"1 validation error detected: Value '{limit}' at 'limit' failed to satisfy constraint: "
-            f"Member must have value {bound}"
-        )
-    return int(limit)
-
-
-def _skip(params: Params) -> int:
-    token = params.get("nextToken")
-    if not token:
-        return 0
-    clear = _clear(token)
-    if not clear.isdecimal():
-        raise InvalidParameter("The specified nextToken is invalid.")
-    return int(clear)
-
-
 def _token(direction: str, place: Position) -> str:
     return f"{direction}/{place.chunk * 1_000_000 + place.offset:056}"
 
@@ -334,26 +302,6 @@ def _place(token: str) -> Position:
     if token[:2] not in ("f/", "b/") or not token[2:].isdecimal():
         raise InvalidParameter("The specified nextToken is invalid.")
     return Position(*divmod(int(token[2:]), 1_000_000))
-
-
-def _event_id(stream: str, place: Position) -> str:
-    """The same digits for the same event; decimal, as on AWS."""
-    return f"{int.from_bytes(stream.encode()[-12:]):029}{place.chunk:010}{place.offset:06}"
-
-
-def _opaque(text: str) -> str:
-    return base64.urlsafe_b64encode(text.encode()).decode()
-
-
-def _clear(token: str) -> str:
-    try:
-        return base64.urlsafe_b64decode(token.encode()).decode()
-    except ValueError:
-        raise InvalidParameter("The specified nextToken is invalid.") from None
-
-
-def _with_token(answer: Params, token: str | None) -> Params:
-    return answer if token is None else {**answer, "nextToken": token}
 
 
 def _or(value: int | None, default: int) -> int:

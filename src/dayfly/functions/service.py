@@ -18,8 +18,8 @@ from dayfly.clock import Clock
 from dayfly.errors import Unsupported
 from dayfly.functions.catalogue import Catalogue, Held
 from dayfly.functions.code import CodeStore, mounted
-from dayfly.functions.environment import Credentials, Specs, account_credentials
-from dayfly.functions.errors import Conflict, FunctionNotFound, InvalidParameter, NotFound
+from dayfly.functions.environment import Credentials, Specs, account_credentials, log_group_of
+from dayfly.functions.errors import Conflict, FunctionNotFound, InvalidParameter, NotFound, ValidationFailed
 from dayfly.functions.events import CONCURRENCY, KIND, Events
 from dayfly.functions.invoke import Invocations, LogWriter, Recorder
 from dayfly.functions.model import Alias, Code, Configuration, EventInvokeConfig, LayerVersion, Policy, UrlConfig
@@ -317,6 +317,14 @@ class Functions:
         except FunctionNotFound:
             return False
         return True
+
+    def log_group(self, scope: Scope, name_or_arn: str) -> str | None:
+        """Where a function's lines go; None where there is no such function."""
+        try:
+            name = read_function(scope, name_or_arn)
+            return log_group_of(name.name, self.catalogue.configuration(name))
+        except (FunctionNotFound, ValidationFailed):
+            return None
 
     def delete_account(self, account: str | None) -> Changes:
         """Forget one account's functions and layers, or all; answers the changes to commit."""

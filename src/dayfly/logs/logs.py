@@ -29,10 +29,12 @@ from dayfly.logs.records import (
     Stream,
     StreamExists,
     StreamNotFound,
+    SubscriptionFilter,
     chunk_key,
     group_key,
     stream_key,
 )
+from dayfly.logs.subscriptions import Send, Subscriptions
 from dayfly.store import Change, Changes, Journal, JournalFailed
 
 if TYPE_CHECKING:
@@ -60,13 +62,17 @@ Subscriber = Callable[[Scope, str, str, list[Event]], None]
 
 
 class Logs:
-    """See the package's page. Whoever owns the journal loads it again when that has lost a commit."""
+    """See the package's page. Whoever owns the journal loads it again when that has lost a commit.
 
-    def __init__(self, *, journal: Journal, clock: Clock, ids: Ids) -> None:
+    `send` puts what subscription filters match on its way.
+    """
+
+    def __init__(self, *, journal: Journal, clock: Clock, ids: Ids, send: Send = lambda _scope, _delivery: ()) -> None:
         self._journal = journal
         self._clock = clock
         self._ids = ids
         self._reader = Reader(journal)
+        self._subscriptions = Subscriptions(clock=clock, send=send)
         self._shelves: dict[tuple[Scope, str], Shelf] = {}
         self._buffer: list[tuple[Scope, str, str, Sequence[Line]]] = []
         self._timer: Timer | None = None
@@ -126,7 +132,7 @@ class Logs:
         shelf = self._shelf(scope, name)
         changes = [change for held in list(shelf.streams.values()) for change in self._remove(shelf, held)]
         del self._shelves[scope, name]
-        return [*changes, (group_key(scope, name), None)]
+        return [*changes, *self._subscriptions.forget(scope, name), (group_key(scope, name), None)]
 
     def create_stream(self, scope: Scope, group: str, name: str) -> Changes:
         if not re.fullmatch(r"[^:*]{1,512}", name):
@@ -156,6 +162,30 @@ class Logs:
         shelf.group.tags = dict(tags)
         return [(group_key(scope, group), _encoder.encode(shelf.group))]
 
+    def put_filter(
+        self,
+        scope: Scope,
+        group: str,
+        name: str,
+        *,
+        pattern: str,
+        destination: str,
+        role: str = "",
+        distribution: str = "ByLogStream",
+    ) -> Changes:
+        """Send on what the group takes in from now on and the pattern matches; a filter of this name is changed.
+
+        Raises GroupNotFound, InvalidParameter, TooManyFilters, Unsupported.
+        """
+        self._shelf(scope, group)
+        given = {"pattern": pattern, "destination": destination, "role": role, "distribution": distribution}
+        return self._subscriptions.put(scope, group, name, **given)
+
+    def delete_filter(self, scope: Scope, group: str, name: str) -> Changes:
+        """Raises GroupNotFound, FilterNotFound."""
+        self._shelf(scope, group)
+        return self._subscriptions.delete(scope, group, name)
+
     def forget(self, account: str | None = None) -> Changes:
         """Drop all groups of an account (None: of all), and what is buffered for them. A transition."""
         self._buffer = [entry for entry in self._buffer if account not in (None, entry[0].account)]
@@ -175,6 +205,11 @@ class Logs:
     def streams(self, scope: Scope, group: str) -> list[Stream]:
         """By name. Raises GroupNotFound."""
         return [held.record for _, held in sorted(self._shelf(scope, group).streams.items())]
+
+    def filters(self, scope: Scope, group: str) -> list[SubscriptionFilter]:
+        """By name. Raises GroupNotFound."""
+        self._shelf(scope, group)
+        return self._subscriptions.filters(scope, group)
 
     def stored_bytes(self, scope: Scope, group: str) -> int:
         return sum(held.record.stored_bytes for held in self._shelf(scope, group).streams.values())
@@ -227,12 +262,15 @@ class Logs:
         self._shelves.clear()
         self._growing.clear()
         self._growing_bytes = 0
+        self._subscriptions.clear()
         for key, record in self._journal.load("logs/"):
             _, account, region, sort, _ = key.split("/", 4)
             scope = Scope(account, region)
             if sort == "group":
                 group = _groups.decode(record)
                 self._shelves[scope, group.name] = Shelf(scope, group)
+            elif sort == "filter":
+                self._subscriptions.restore(scope, _filters.decode(record))
             else:
                 stream = _streams.decode(record)
                 self._shelves[scope, stream.group].streams[stream.name] = Held(scope, stream)
@@ -303,10 +341,16 @@ class Logs:
             return []
         record = held.record
         touched: dict[str, bytes | None] = {}
+        sent = self._subscriptions.wants(held.scope, record.group)
+        taken: list[Found] = []
         at = 0
         while at < len(events):
+            begin, offset = at, 0 if held.growing is None else len(held.growing)
             at = self._fill(held, events, at)
             number = record.next_chunk - 1
+            if sent:
+                places = enumerate(events[begin:at], offset)
+                taken += [Found(event, record.name, Position(number, place)) for place, event in places]
             touched[chunk_key(held.scope, record.group, record.name, number)] = _encoder.encode(held.growing)
             if held.growing_bytes >= CHUNK_BYTES:
                 self._close(held)
@@ -319,6 +363,8 @@ class Logs:
         if self._growing_bytes > MOST_GROWING_BYTES:
             for grown in list(self._growing):
                 self._close(grown)
+        if taken:
+            return [*touched.items(), *self._subscriptions.deliveries(held.scope, record.group, taken)]
         return list(touched.items())
 
     def _fill(self, held: Held, events: list[Event], at: int) -> int:
@@ -417,3 +463,4 @@ def _storable(text: str) -> str:
 _encoder = msgspec.msgpack.Encoder()
 _groups = msgspec.msgpack.Decoder(Group)
 _streams = msgspec.msgpack.Decoder(Stream)
+_filters = msgspec.msgpack.Decoder(SubscriptionFilter)

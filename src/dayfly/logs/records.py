@@ -28,6 +28,14 @@ class StreamExists(Error):
     """The specified log stream already exists"""
 
 
+class FilterNotFound(Error):
+    """The specified subscription filter does not exist."""
+
+
+class TooManyFilters(Error):
+    """Resource limit exceeded."""
+
+
 class InvalidParameter(Error):
     """A parameter is specified incorrectly."""
 
@@ -84,6 +92,19 @@ class Stream(msgspec.Struct, kw_only=True):
     stored_bytes: int = 0
 
 
+class SubscriptionFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a group is sent to a destination."""
+
+    group: str
+    name: str
+    pattern: str
+    destination: str
+    """An ARN."""
+    role: str = ""
+    distribution: str = "ByLogStream"
+    created_ms: int
+
+
 class Held:
     """A stream in memory: its record, the chunk that grows (None: the next event opens one), the times of chunks."""
 
@@ -118,6 +139,15 @@ def stream_key(scope: Scope, group: str, stream: str) -> str:
     return f"logs/{scope.account}/{scope.region}/stream/{group}:{stream}"
 
 
+def filter_key(scope: Scope, group: str, name: str) -> str:
+    return f"logs/{scope.account}/{scope.region}/filter/{group}:{name}"
+
+
 def chunk_key(scope: Scope, group: str, stream: str, number: int) -> str:
     # Under a prefix of their own, so that starting reads no lines.
     return f"loglines/{scope.account}/{scope.region}/{group}:{stream}:{number:010}"
+
+
+def event_id(stream: str, place: Position) -> str:
+    """The same digits for the same event; decimal, as on AWS."""
+    return f"{int.from_bytes(stream.encode()[-12:]):029}{place.chunk:010}{place.offset:06}"

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dayfly.api import Refused
 from dayfly.app.resources import Physical, Properties, Replace, ResourceType, Site
+from dayfly.app.resources.naming import lasting_name
+from dayfly.app.resources.properties import changed
 
 
 class LogGroup:
@@ -64,6 +66,43 @@ class LogStream:
         await _unless_gone(site, "DeleteLogStream", logGroupName=group, logStreamName=physical.id)
 
 
+class SubscriptionFilter:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-logs-subscriptionfilter.html"""
+
+    _changeable = ("FilterPattern", "DestinationArn", "RoleArn", "Distribution")
+    known = frozenset({*_changeable, "LogGroupName", "FilterName"})
+    ignored: frozenset[str] = frozenset()
+
+    async def create(self, site: Site, logical_id: str, properties: Properties) -> Physical:
+        name = properties.get("FilterName") or lasting_name(site, logical_id, 512)
+        try:
+            await self._put(site, name, properties)
+        except Refused as refused:
+            if refused.code != "ResourceNotFoundException":
+                raise
+            # On AWS whoever logs there has made the group long ago; here it may be the first day of both.
+            await site.do("logs", "CreateLogGroup", logGroupName=properties["LogGroupName"])
+            await self._put(site, name, properties)
+        return Physical(id=name)
+
+    async def _put(self, site: Site, name: str, properties: Properties) -> None:
+        given = {key[:1].lower() + key[1:]: properties.get(key) for key in self._changeable}
+        group = properties["LogGroupName"]
+        await site.do("logs", "PutSubscriptionFilter", logGroupName=group, filterName=name, **given)
+
+    async def update(
+        self, site: Site, physical: Physical, before: Properties, after: Properties, logical_id: str
+    ) -> Physical:
+        if changed(before, after, "LogGroupName", "FilterName"):
+            raise Replace
+        await self._put(site, physical.id, after)
+        return physical
+
+    async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
+        group = properties["LogGroupName"]
+        await _unless_gone(site, "DeleteSubscriptionFilter", logGroupName=group, filterName=physical.id)
+
+
 def _physical(site: Site, name: str) -> Physical:
     return Physical(id=name, attributes={"Arn": site.scope.arn("logs", f"log-group:{name}:*")})
 
@@ -91,4 +130,5 @@ async def _unless_gone(site: Site, operation: str, **params: str) -> None:
 TYPES: dict[str, ResourceType] = {
     "AWS::Logs::LogGroup": LogGroup(),
     "AWS::Logs::LogStream": LogStream(),
+    "AWS::Logs::SubscriptionFilter": SubscriptionFilter(),
 }

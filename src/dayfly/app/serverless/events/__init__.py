@@ -8,7 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from dayfly.app.serverless.events import buckets, http_api, queues, rest, rules, streams, topics, websocket
+from dayfly.app.serverless.events import (
+    buckets,
+    http_api,
+    log_groups,
+    queues,
+    rest,
+    rules,
+    streams,
+    topics,
+    user_pools,
+    websocket,
+)
 from dayfly.app.serverless.service import Function, Service
 from dayfly.app.yaml import Mark
 
@@ -25,6 +36,8 @@ _KINDS: dict[str, Compile] = {
     "schedule": rules.compile_schedule,
     "eventBridge": rules.compile_event_bridge,
     "cloudwatchEvent": rules.compile_cloudwatch_event,
+    "cognitoUserPool": user_pools.compile_cognito_user_pool,
+    "cloudwatchLog": log_groups.compile_cloudwatch_log,
 }
 
 

@@ -64,6 +64,12 @@ def test_sam_is_expanded_and_keeps_track_of_code_and_lines(tmp_path: Path) -> No
     assert set(found.functions) == {"Worker", "Inline"}
 
 
+def test_a_template_is_known_by_what_is_in_it(tmp_path: Path) -> None:
+    application(tmp_path)
+    (tmp_path / "template.yaml").rename(tmp_path / "serverless.yaml")
+    assert load(tmp_path, environment={}).functions.keys() == {"Worker", "Inline"}
+
+
 def test_a_parameter_without_a_value_is_made_up_and_said(tmp_path: Path) -> None:
     (item,) = (item for item in application(tmp_path).items if "Sender" in item.what)
     assert (item.level, item.line) == ("warning", 4)

@@ -252,6 +252,23 @@ def test_what_nobody_thought_of_is_one_sentence_and_its_details_are_in_a_file(tm
     assert "Traceback" not in done.stderr
 
 
+def test_the_users_own_aws_profile_does_not_matter(tmp_path: Path) -> None:
+    template = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Items:
+    Type: AWS::Serverless::SimpleTable
+"""
+    application = write(tmp_path / "application", {"template.yaml": template})
+    mine = {"AWS_PROFILE": "nowhere", "AWS_CONFIG_FILE": str(tmp_path / "none")}
+    words = ("dev", str(application), "--json", "--port", "0", "--state", str(tmp_path / "state"))
+    with running(*words, cwd=application, environment=mine) as started:
+        ready = started.ready()
+        assert ready["stacks"][0]["resources"]["Items"]["type"] == "AWS::DynamoDB::Table"
+        told = command("usage", "--json", "--endpoint", ready["endpoint"], cwd=application, environment=mine)
+        assert told.returncode == 0, told.stderr
+
+
 def test_a_companion_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     write(tmp_path, {"serverless.yml": EMPTY})
     with running("dev", "--json", "--port", "0", "--memory", cwd=tmp_path) as dayfly:

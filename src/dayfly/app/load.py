@@ -56,7 +56,8 @@ def load(
     content = _content(file, options)
     if not isinstance(content, Map):
         raise ApplicationError(f"{file.name} holds no application", file, 1)
-    if file.name.startswith("serverless.") or ("service" in content and "provider" in content):
+    template = "Resources" in content and ("Transform" in content or "AWSTemplateFormatVersion" in content)
+    if (file.name.startswith("serverless.") and not template) or ("service" in content and "provider" in content):
         made = _serverless(file, content, options, doors or Doors(), stage, region, name)
         return supplied(made, _kept(cache))
     if "Resources" in content or "Transform" in content or "AWSTemplateFormatVersion" in content:

@@ -26,6 +26,7 @@ from dayfly.app.samconfig import SamConfig, samconfig
 from dayfly.app.variables import Doors, Options
 from dayfly.app.yaml import ApplicationError, Map, Mark, mark_of, read, text_of
 from dayfly.identity import Scope
+from dayfly.identity.sessions import own_session
 
 SERVERLESS_TRANSFORM = "AWS::Serverless-2016-10-31"
 _LONGEST_NAME = 40
@@ -353,7 +354,7 @@ def _translate(
     plain = json.loads(json.dumps(template, default=str))
     for key in unknown & (plain.get("Parameters") or {}).keys():
         plain["Parameters"][key].pop("Default", None)  # the translator would take it for the value
-    session = boto3.session.Session(region_name=options.region)
+    session = boto3.session.Session(botocore_session=own_session(), region_name=options.region)
     translator = Translator(None, Parser(), boto_session=session)
     try:
         expanded = translator.translate(plain, dict(parameters), get_managed_policy_map=dict)

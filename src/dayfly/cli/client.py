@@ -20,6 +20,7 @@ from typing import Annotated, Any
 import typer
 
 from dayfly.errors import Error
+from dayfly.identity.sessions import own_session
 
 EndpointOption = Annotated[
     str,
@@ -106,9 +107,8 @@ class Client:
     def aws(self, service: str) -> Any:
         """A botocore client of an AWS service at the platform."""
         import botocore.config
-        import botocore.session
 
-        return botocore.session.get_session().create_client(
+        return own_session().create_client(
             service,
             endpoint_url=self.endpoint,
             region_name=self.region,

@@ -16,6 +16,7 @@ from dayfly.api import Refused
 from dayfly.errors import Unavailable
 from dayfly.front.messages import Request, Response
 from dayfly.identity import Caller
+from dayfly.identity.sessions import own_session
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
@@ -79,10 +80,9 @@ class Clients:
             return self._clients[key]
 
     def _made(self, service: str, region: str, access_key_id: str) -> BaseClient:
-        import botocore.session
         from botocore.config import Config
 
-        client = botocore.session.Session().create_client(
+        client = own_session().create_client(
             service,
             region_name=region,
             endpoint_url="http://127.0.0.1",

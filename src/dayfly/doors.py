@@ -19,6 +19,7 @@ from dayfly.front.messages import Request, Response
 from dayfly.gateways.outgoing import BackendFailed, fetch
 from dayfly.hands import to_functions, to_logs, to_queues, to_topics
 from dayfly.identity import Caller, Scope, parse_arn
+from dayfly.mail import Letter
 from dayfly.runtime import Line, Spec
 from dayfly.store import Changes
 from dayfly.wire import locate
@@ -110,10 +111,11 @@ class Doors:
         return bytes(body if isinstance(body, bytes) else await asyncio.to_thread(body.read))
 
     def credentials(self, scope: Scope, role: str) -> tuple[str, str, str]:
-        """The key that a function's code signs with. Where any key works, its id says the account."""
+        """The key that a function's code signs with. Where any key works, its id says the account, as everybody's does,
+        and the session token says whose it is: what tells accounts apart by the id alone is at home with it."""
         keys = self._platform.keys
         if keys is None:
-            return scope.account, "dayfly", "dayfly"
+            return scope.account, "dayfly", self._platform.issuer.token_for(scope.account, role, _SESSION_S)
         key = keys.issuer.temporary(scope.account, role, _SESSION_S)
         return key.access_key_id, key.secret_access_key, key.session_token
 
@@ -141,6 +143,15 @@ class Doors:
         content = {"Subject": {"Data": subject}, "Body": {"Text": {"Data": text}}}
         params = {"Source": "no-reply@sns.amazonaws.com", "Destination": {"ToAddresses": [to]}, "Message": content}
         await self.call(Caller(scope=self._platform.scope), "ses", "SendEmail", params)
+
+    async def run_trigger(self, scope: Scope, arn: str, event: bytes) -> tuple[bytes, bool]:
+        """A function that a user pool names, now: what it answered, and whether that is an error document."""
+        outcome = await self._platform.functions.invoke(scope, arn, event, source="cognito")
+        return outcome.payload, outcome.error is not None
+
+    async def post_mail(self, scope: Scope, sender: str, to: str, subject: str, html: str) -> None:
+        """A mail of a user pool, into the inbox."""
+        await self._platform.mail.send(scope, Letter(sender=sender, to=(to,), subject=subject, html=html))
 
     def count(self, caller: Caller, service: str, operation: str, params: Params, result: Params) -> None:
         """Meter one API request, under the resource it is about; one that failed under none."""

@@ -32,8 +32,12 @@ def apis(issuer: Issuer):
 
 
 @pytest.fixture
-def dev() -> Registry:
-    issuer = Issuer(master="dev", clock=SystemClock(), ids=RandomIds())
+def issuer() -> Issuer:
+    return Issuer(master="dev", clock=SystemClock(), ids=RandomIds())
+
+
+@pytest.fixture
+def dev(issuer) -> Registry:
     return Registry(apis(issuer), clock=SystemClock(), ids=RandomIds(), default_account="111111111111")
 
 
@@ -145,3 +149,17 @@ def test_a_role_is_still_known_after_a_restart(keys):
     registry = Registry(apis(again.issuer), clock=SystemClock(), ids=RandomIds(), keys=again)
     sts = client(registry, "sts", key=given.access_key_id, secret=given.secret_access_key, token=given.session_token)
     assert sts.get_caller_identity()["Arn"] == arn
+
+
+def test_a_token_says_who_uses_a_key_that_an_account_shares(dev, issuer):
+    """https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html"""
+    arn = assumed_role("222222222222", "worker", "f")
+    token = issuer.token_for("222222222222", arn, 60)
+    identity = client(dev, "sts", key="222222222222", token=token).get_caller_identity()
+    assert (identity["Arn"], identity["Account"]) == (arn, "222222222222")
+    assert identity["UserId"].endswith(":f")
+    root = "arn:aws:iam::222222222222:root"
+    assert client(dev, "sts", key="222222222222").get_caller_identity()["Arn"] == root
+    assert client(dev, "sts", key="222222222222", token="dayfly").get_caller_identity()["Arn"] == root
+    other = client(dev, "sts", key="333333333333", token=token).get_caller_identity()
+    assert other["Arn"] == "arn:aws:iam::333333333333:root"

@@ -176,4 +176,5 @@ class Registry:
             request_id=request_id,
             source_ip=request.peer,
             user_agent=request.header("user-agent"),
+            session_token=request.header("x-amz-security-token"),
         )

@@ -83,21 +83,39 @@ class Issuer:
         digits = base64.b32encode(int(account).to_bytes(5, "big")).decode()
         key_id = _MARK + digits + self._ids.token(6).upper()
         expires_ms = self._clock.now_ms() + duration_s * 1000
-        body = msgspec.msgpack.encode(_Token(access_key_id=key_id, expires_ms=expires_ms, arn=arn))
-        token = base64.urlsafe_b64encode(self._seal(b"token", body) + body).decode()
+        token = self._token(key_id, arn, expires_ms)
         self._remember(key_id, arn)
         return Temporary(
             access_key_id=key_id, secret_access_key=self._secret(token), session_token=token, expires_ms=expires_ms
         )
 
-    def secret_of(self, access_key_id: str, token: str) -> SecretKey | None:
-        """The secret behind a session token of ours for this key; None for any other."""
+    def token_for(self, access_key_id: str, arn: str, duration_s: int) -> str:
+        """A session token that says who uses a key which several share."""
+        return self._token(access_key_id, arn, self._clock.now_ms() + duration_s * 1000)
+
+    def _token(self, access_key_id: str, arn: str, expires_ms: int) -> str:
+        body = msgspec.msgpack.encode(_Token(access_key_id=access_key_id, expires_ms=expires_ms, arn=arn))
+        return base64.urlsafe_b64encode(self._seal(b"token", body) + body).decode()
+
+    def named_in(self, access_key_id: str, token: str) -> str | None:
+        """The ARN of whom a session token of ours for this key was made for; None for any other token."""
+        content = self._content(access_key_id, token)
+        return None if content is None else content.arn
+
+    def _content(self, access_key_id: str, token: str) -> _Token | None:
         try:
             raw = base64.urlsafe_b64decode(token)
             content = msgspec.msgpack.decode(raw[32:], type=_Token)
         except (ValueError, msgspec.DecodeError):
             return None
         if not hmac.compare_digest(raw[:32], self._seal(b"token", raw[32:])) or content.access_key_id != access_key_id:
+            return None
+        return content
+
+    def secret_of(self, access_key_id: str, token: str) -> SecretKey | None:
+        """The secret behind a session token of ours for this key; None for any other."""
+        content = self._content(access_key_id, token)
+        if content is None:
             return None
         self._remember(access_key_id, content.arn)
         return SecretKey(self._secret(token), token, content.expires_ms)

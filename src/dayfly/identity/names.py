@@ -34,6 +34,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str = ""
     source_ip: str = "127.0.0.1"
     user_agent: str = ""
+    session_token: str = ""
+    """As the request has it, and checked where keys are."""
 
     @property
     def arn(self) -> str:

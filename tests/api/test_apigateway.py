@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from dayfly.api.apigateway import ApiGateway
@@ -180,9 +181,30 @@ async def test_every_other_type_can_be_made_and_unmade(site):
         ("AWS::ApiGateway::Model", {"RestApiId": api.id, "ContentType": "application/json", "Schema": {}}),
         ("AWS::ApiGateway::GatewayResponse", {"RestApiId": api.id, "ResponseType": "DEFAULT_4XX"}),
         ("AWS::ApiGateway::Authorizer", {"RestApiId": api.id, "Name": "a", "Type": "TOKEN", "AuthorizerUri": "u"}),
+        ("AWS::ApiGateway::Authorizer", {"RestApiId": api.id, "Name": "b", "Type": "TOKEN", "AuthType": "custom"}),
         ("AWS::ApiGateway::Account", {"CloudWatchRoleArn": "x"}),
         ("AWS::ApiGateway::DomainName", {"DomainName": "a.example"}),
     ]
     for kind, properties in made:
         physical = await create(site, kind, "X", **properties)
         await apigateway.TYPES[kind].delete(site, physical, properties)
+
+
+async def test_the_schema_of_a_model_is_the_users_own_document(site):
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-apigateway-model.html"""
+    api = await create(site, "AWS::ApiGateway::RestApi", "Api", Name="r")
+    schema = {"title": "Pet", "properties": {"Name": {"type": "string"}}, "required": ["Name"]}
+    for name, given in (("Pet", schema), ("Text", msgspec.json.encode(schema).decode())):
+        of = {"RestApiId": api.id, "ContentType": "application/json", "Name": name, "Schema": given}
+        await create(site, "AWS::ApiGateway::Model", "M", **of)
+        shown = await site.do("apigateway", "GetModel", restApiId=api.id, modelName=name)
+        assert msgspec.json.decode(shown["schema"]) == schema
+
+
+async def test_an_authorizer_keeps_the_word_that_a_template_has_for_it(site):
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-apigateway-authorizer.html"""
+    api = await create(site, "AWS::ApiGateway::RestApi", "Api", Name="r")
+    given = {"RestApiId": api.id, "Name": "b", "Type": "TOKEN", "AuthorizerUri": "u", "AuthType": "oauth2"}
+    made = await create(site, "AWS::ApiGateway::Authorizer", "A", **given)
+    shown = await site.do("apigateway", "GetAuthorizer", restApiId=api.id, authorizerId=made.id)
+    assert shown["authType"] == "oauth2"

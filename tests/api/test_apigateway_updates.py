@@ -317,13 +317,16 @@ async def test_what_methods_refer_to_is_patched(rest):
         ("add", "/providerARNs", "p"),
         ("add", "/providerARNs", "q"),
         ("remove", "/providerARNs", "p"),
+        ("replace", "/authType", "my own words"),
     ):
         await rest.patch("UpdateAuthorizer", op, path, value, **api, **authorizer)
     shown = await rest("GetAuthorizer", **api, **authorizer)
     assert (shown["authorizerResultTtlInSeconds"], shown["identitySource"]) == (0, "x,y")
     assert (shown["providerARNs"], shown["authorizerCredentials"]) == (["q"], "c")
-    for path in ("/id", "/authType"):
-        assert path in await rest.refused("UpdateAuthorizer", "replace", path, "x", **api, **authorizer)
+    assert shown["authType"] == "my own words"
+    assert "/id" in await rest.refused("UpdateAuthorizer", "replace", "/id", "x", **api, **authorizer)
+    shown = await rest.patch("UpdateAuthorizer", "replace", "/authType", **api, **authorizer)
+    assert shown["authType"] == "cognito_user_pools"
 
     await rest("CreateModel", **api, name="M", contentType="application/json", schema="{}")
     await rest.patch("UpdateModel", "replace", "/schema", '{"type": "object"}', **api, modelName="M")

@@ -25,6 +25,7 @@ from dayfly.api.apigateway_tags import Tags
 from dayfly.errors import Error, Unsupported
 from dayfly.gateways.model import Api, ApiNotFound, Conflicting, Invalid, PartNotFound, Resource, Surface
 from dayfly.gateways.openapi import read_document, rest_surface
+from dayfly.gateways.openapi_extensions import endpoint_of, lacks, resolved, rest_settings
 from dayfly.identity import Caller
 
 _SETTINGS = (
@@ -33,6 +34,7 @@ _SETTINGS = (
     "endpointConfiguration",
     "securityPolicy",
     "endpointAccessMode",
+    "policy",
 )
 
 
@@ -81,8 +83,7 @@ class ApiGateway(Methods, Parts, Stages, Tags):
 
     async def update_rest_api(self, caller: Caller, params: Params) -> Params:
         api = self._api(caller, params)
-        before = self._shown(api)
-        before["binaryMediaTypes"] = api.binary_types
+        before = {**self._shown(api), **api.settings, "binaryMediaTypes": api.binary_types}
         after = patched(before, patches_of(params), REST_API)
         api = replace(
             api,
@@ -103,15 +104,34 @@ class ApiGateway(Methods, Parts, Stages, Tags):
         document = read_document(body_bytes(params["body"]))
         name = (document.get("info") or {}).get("title") or "api"
         made = await self.create_rest_api(caller, {"name": name})
-        return await self.put_rest_api(caller, {**params, "restApiId": made["id"], "mode": "overwrite"})
+        try:
+            return await self.put_rest_api(caller, {**params, "restApiId": made["id"], "mode": "overwrite"})
+        except Error:
+            await self.delete_rest_api(caller, {"restApiId": made["id"]})
+            raise
 
     async def put_rest_api(self, caller: Caller, params: Params) -> Params:
+        """What a document says that has no effect here is kept where GetRestApi shows it, and told as `warnings`.
+
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-import-api-update.html
+        """
         api = self._api(caller, params)
-        document = read_document(body_bytes(params["body"]))
+        document = resolved(read_document(body_bytes(params["body"])), caller.scope)
+        warnings = _warnings(document, params)
+        if warnings and params.get("failOnWarnings"):
+            raise Invalid(f"Warnings found during import: {'; '.join(warnings)}")
         root = self._shown(api)["rootResourceId"]
         surface = rest_surface(document, self._id, root)
         if params.get("mode", "merge") == "merge":
             surface = merged(api.surface, surface, root)
+            settings = api.settings
+        else:
+            # What an overwriting document leaves out goes back to its default; the endpoint stays as it is.
+            settings = members(api.settings, "endpointConfiguration")
+        if kind := (params.get("parameters") or {}).get("endpointConfigurationTypes"):
+            settings = {**settings, "endpointConfiguration": {"types": str(kind).split(",")}}
+        api = replace(api, settings=settings)
+        disabled = endpoint_of(document).get("disableExecuteApiEndpoint", api.disable_endpoint)
         info = document.get("info") or {}
         types = document.get("x-amazon-apigateway-binary-media-types") or api.binary_types
         api = replace(
@@ -121,8 +141,11 @@ class ApiGateway(Methods, Parts, Stages, Tags):
             description=info.get("description") or api.description,
             version=str(info["version"]) if "version" in info else api.version,
             binary_types=types,
+            disable_endpoint=str(disabled).lower() == "true",
+            settings={**settings, **rest_settings(document, api)},
         )
-        return self._shown(await self._put(api))
+        shown = self._shown(await self._put(api))
+        return {**shown, "warnings": warnings} if warnings else shown
 
     # -- resources, methods, integrations --------------------------------------------
 
@@ -182,6 +205,16 @@ class ApiGateway(Methods, Parts, Stages, Tags):
         }
         await self._surface(api, resources=resources)
         return {}
+
+
+def _warnings(document: Params, params: Params) -> list[str]:
+    given = params.get("parameters") or {}
+    found = [str(one) for one in lacks(document, "rest")]
+    if given.get("ignore") == "documentation":
+        found = [one for one in found if not one.startswith("x-amazon-apigateway-documentation ")]
+    if given.get("basepath", "ignore") != "ignore":
+        found.append(f"basepath={given['basepath']} is not supported yet: base paths are ignored")
+    return found
 
 
 def _checked(settings: Params) -> Params:

@@ -33,7 +33,8 @@ class Parts(Shared):
     async def update_authorizer(self, caller: Caller, params: Params) -> Params:
         api = self._api(caller, params)
         before = self._authorizer(api, params)
-        document = {**shown_authorizer(before), "identitySource": before.identity_source}
+        # What is shown where no authType was given follows the type; it is not to become one that was.
+        document = {**shown_authorizer(before), "identitySource": before.identity_source, "authType": before.auth_type}
         after = patched(document, patches_of(params), AUTHORIZER)
         authorizer = authorizer_of({**after, "identitySource": ",".join(after["identitySource"])}, before.id)
         await self._surface(api, authorizers={**api.surface.authorizers, authorizer.id: authorizer})

@@ -106,6 +106,7 @@ INTEGRATION_RESPONSE = Paths(
 )
 AUTHORIZER = Paths(
     {
+        "/authType": "replace",
         "/authorizerUri": "replace",
         "/authorizerCredentials": "replace",
         "/authorizerResultTtlInSeconds": "replace",
@@ -116,7 +117,6 @@ AUTHORIZER = Paths(
         "/type": "replace",
     },
     {"/authorizerResultTtlInSeconds": int, "/identitySource": list, "/providerARNs": list},
-    frozenset({"/authType"}),
     needed=frozenset({"/name", "/type"}),
 )
 MODEL = Paths({"/description": "replace", "/schema": "replace"})

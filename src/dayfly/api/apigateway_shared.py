@@ -23,6 +23,7 @@ from dayfly.gateways.model import (
     Surface,
     UsagePlan,
 )
+from dayfly.gateways.openapi_extensions import shown_policy
 from dayfly.identity import Caller
 
 S = TypeVar("S")
@@ -91,6 +92,8 @@ class Shared:
             shown["version"] = api.version
         if api.binary_types:
             shown["binaryMediaTypes"] = api.binary_types
+        if "policy" in api.settings:
+            shown["policy"] = shown_policy(api.settings["policy"])
         return shown
 
 
@@ -131,6 +134,8 @@ def merged(before: Surface, added: Surface, root: str) -> Surface:
         before,
         resources=resources,
         authorizers={**before.authorizers, **added.authorizers},
+        models={**before.models, **added.models},
+        validators={**before.validators, **added.validators},
         gateway_responses={**before.gateway_responses, **added.gateway_responses},
     )
 
@@ -175,6 +180,7 @@ def authorizer_of(params: Params, key: str) -> Authorizer:
         credentials=params.get("authorizerCredentials"),
         validation_expression=params.get("identityValidationExpression"),
         provider_arns=params.get("providerARNs") or [],
+        auth_type=params.get("authType") or None,
     )
 
 
@@ -183,7 +189,7 @@ def shown_authorizer(one: Authorizer) -> Params:
         "id": one.id,
         "name": one.name,
         "type": one.kind,
-        "authType": "cognito_user_pools" if one.provider_arns else "custom",
+        "authType": one.auth_type or ("cognito_user_pools" if one.provider_arns else "custom"),
         "authorizerResultTtlInSeconds": one.ttl_s,
     }
     if one.uri:

@@ -32,6 +32,7 @@ from dayfly.gateways.model import (
     Surface,
 )
 from dayfly.gateways.openapi import http_surface, read_document
+from dayfly.gateways.openapi_extensions import endpoint_of, lacks, resolved
 from dayfly.identity import Caller
 
 _SETTINGS = ("DisableSchemaValidation", "IpAddressType")
@@ -163,11 +164,22 @@ class ApiGatewayV2(Routes, Authorizers, Stages, Domains):
         document = read_document(params["Body"])
         name = (document.get("info") or {}).get("title") or "api"
         made = await self.create_api(caller, {"Name": name, "ProtocolType": "HTTP"})
-        return await self.reimport_api(caller, {**params, "ApiId": made["ApiId"]})
+        try:
+            return await self.reimport_api(caller, {**params, "ApiId": made["ApiId"]})
+        except Error:
+            await self.delete_api(caller, {"ApiId": made["ApiId"]})
+            raise
 
     async def reimport_api(self, caller: Caller, params: Params) -> Params:
         api = self._api(caller, params)
-        document = read_document(params["Body"])
+        document = resolved(read_document(params["Body"]), caller.scope)
+        warnings = [str(one) for one in lacks(document, "http")]
+        if params.get("Basepath", "ignore") != "ignore":
+            warnings.append(f"Basepath {params['Basepath']} is not supported yet: base paths are ignored")
+        if warnings and params.get("FailOnWarnings"):
+            raise Invalid(f"Warnings found during import: {'; '.join(warnings)}")
+        endpoint = endpoint_of(document)
+        kind = {"IpAddressType": endpoint["ipAddressType"]} if "ipAddressType" in endpoint else {}
         surface, cors = http_surface(document, self._id)
         info = document.get("info") or {}
         tags = {
@@ -182,8 +194,11 @@ class ApiGatewayV2(Routes, Authorizers, Stages, Domains):
             version=str(info["version"]) if "version" in info else api.version,
             description=info.get("description") or api.description,
             tags={**api.tags, **tags},
+            disable_endpoint=str(endpoint.get("disableExecuteApiEndpoint", api.disable_endpoint)).lower() == "true",
+            settings=api.settings | kind,
         )
-        return self._shown(await self._put(api))
+        shown = self._shown(await self._put(api))
+        return {**shown, "Warnings": warnings} if warnings else shown
 
 
 def _quick_integration(before: Integration, params: Params) -> Integration:

@@ -93,6 +93,8 @@ class Authorizer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     issuer: str | None = None
     audience: list[str] = []
     provider_arns: list[str] = []
+    auth_type: str | None = None
+    """The customer's own word for it, kept and told (REST)."""
 
 
 class Method(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

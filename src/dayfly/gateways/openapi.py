@@ -1,6 +1,8 @@
 """OpenAPI documents (2.0 and 3.0) with API Gateway's extensions, turned into an API's surface.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions.html
+
+What a document says of the API as a whole, and what of it has no effect here, is in `openapi_extensions.py`.
 """
 
 from __future__ import annotations
@@ -70,7 +72,8 @@ def _authorizers(
     kinds: dict[str, str] = {}
     for name, scheme in _schemes(document).items():
         extension = scheme.get("x-amazon-apigateway-authorizer") or {}
-        if scheme.get("x-amazon-apigateway-authtype") == "awsSigv4":
+        named = scheme.get("x-amazon-apigateway-authtype")
+        if str(named).lower() == "awssigv4":
             kinds[name] = "AWS_IAM"
             continue
         if not extension:
@@ -96,6 +99,7 @@ def _authorizers(
             issuer=jwt.get("issuer"),
             audience=list(jwt.get("audience") or []),
             provider_arns=list(extension.get("providerARNs") or []),
+            auth_type=str(named) if named else None,
         )
         authorizers[authorizer.id] = authorizer
         jwt_kinds = {"JWT": "JWT", "COGNITO_USER_POOLS": "COGNITO_USER_POOLS"}
@@ -110,9 +114,16 @@ class _Security:
         self._default = document.get("security") or []
 
     def of(self, operation: dict[str, Any]) -> tuple[str, str | None, list[str] | None, bool]:
-        """Authorization type, authorizer id, scopes, and whether an API key is wanted."""
-        key, kind, authorizer, scopes = False, "NONE", None, None
-        for requirement in operation.get("security", self._default) or []:
+        """Authorization type, authorizer id, scopes, and whether an API key is wanted.
+
+        `x-amazon-apigateway-auth` is either open access, whatever the document asks of all operations, or IAM.
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions-auth.html
+        """
+        said = str((operation.get("x-amazon-apigateway-auth") or {}).get("type") or "").upper()
+        if said not in ("", "NONE", "AWS_IAM"):
+            raise Invalid(f"Invalid authorization type {said} in x-amazon-apigateway-auth")
+        key, kind, authorizer, scopes = False, said or "NONE", None, None
+        for requirement in operation.get("security", [] if said == "NONE" else self._default) or []:
             for name, wanted in requirement.items():
                 found = self._kinds.get(name, "NONE")
                 if found == "API_KEY":
@@ -166,6 +177,7 @@ def http_integration(given: dict[str, Any], integration_id: str) -> Integration:
         timeout_in_millis=given.get("timeoutInMillis"),
         connection_type=given.get("connectionType"),
         connection_id=given.get("connectionId"),
+        tls_config=given.get("tlsConfig"),
     )
 
 
@@ -194,7 +206,10 @@ def rest_surface(document: dict[str, Any], new_id: NewId, root_id: str) -> Surfa
         served = msgspec.structs.replace(served, **_validated(document, operation))
         held = resources[resource_id]
         resources[resource_id] = msgspec.structs.replace(held, methods={**held.methods, method: served})
-    responses = document.get("x-amazon-apigateway-gateway-responses") or {}
+    responses = {
+        kind: {"responseType": kind, "defaultResponse": False, **(given or {})}
+        for kind, given in (document.get("x-amazon-apigateway-gateway-responses") or {}).items()
+    }
     return Surface(
         resources=resources,
         authorizers=security.authorizers,

@@ -10,7 +10,6 @@ import msgspec
 from dayfly.gateways.model import Api, Authorizer, Integration, Method, Stage, Surface
 from dayfly.gateways.routes import Routes
 from dayfly.gateways.validate import Check, check_of
-from dayfly.identity.names import partition_of
 
 _INVOCATION = re.compile(r"functions/(?P<arn>[^/]+)/invocations")
 _VARIABLE = re.compile(r"\$\{stageVariables\.([^}]+)\}")
@@ -72,30 +71,14 @@ class Plan:
         """A REST API's gateway responses, by type."""
 
 
-def _with_variables(surface: Surface, api: Api) -> Surface:
-    """The surface with the variables that an imported definition may have.
-
-    https://docs.aws.amazon.com/apigateway/latest/developerguide/import-api-aws-variables.html
-    """
-    text = msgspec.json.encode(surface)
-    if b"${AWS::" not in text:
-        return surface
-    scope = api.scope
-    for name, value in (
-        (b"AccountId", scope.account), (b"Partition", partition_of(scope.region)), (b"Region", scope.region),
-    ):  # fmt: skip
-        text = text.replace(b"${AWS::%s}" % name, value.encode())
-    return msgspec.json.decode(text, type=Surface)
-
-
 def compile_stage(api: Api, stage: Stage) -> Plan:
     plan = Plan(api)
-    surface = _with_variables(api.surface_of(stage), api)
+    surface = api.surface_of(stage)
     if api.kind == "rest":
         plan.refusals = surface.gateway_responses
         for resource in surface.resources.values():
             for served in resource.methods.values():
-                authorizer = surface.authorizers.get(served.authorizer_id or "")
+                authorizer = _authorizer(surface, served.authorizer_id, stage)
                 step = _rest_step(resource.path, resource.id, served, authorizer, stage)
                 step = msgspec.structs.replace(step, check=check_of(served, surface))
                 plan.http.add(served.http_method, resource.path, step)
@@ -107,7 +90,7 @@ def compile_stage(api: Api, stage: Stage) -> Plan:
             key=route.route_key,
             target=target_of(integration, stage, api.kind),
             authorization=route.authorization_type,
-            authorizer=surface.authorizers.get(route.authorizer_id or ""),
+            authorizer=_authorizer(surface, route.authorizer_id, stage),
             scopes=route.authorization_scopes or [],
             api_key_required=route.api_key_required,
             answers=bool(route.route_response_selection_expression or route.responses),
@@ -121,6 +104,11 @@ def compile_stage(api: Api, stage: Stage) -> Plan:
             method, _, path = route.route_key.partition(" ")
             plan.http.add(method, path, step)
     return plan
+
+
+def _authorizer(surface: Surface, authorizer_id: str | None, stage: Stage) -> Authorizer | None:
+    found = surface.authorizers.get(authorizer_id or "")
+    return found and msgspec.structs.replace(found, uri=with_variables(found.uri, stage))
 
 
 def with_variables(text: str, stage: Stage) -> str:

@@ -8,12 +8,15 @@ service's.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
-from dayfly.app.resources import Physical, Properties, Replace, Site
+from dayfly.app.resources import Physical, Properties, Remark, Replace, Site
 from dayfly.app.resources.absent import gone
 from dayfly.app.resources.apigateway_spelling import camel, respelt, tag_map, taken
 from dayfly.app.resources.apigateway_stages import DeploymentType, StageType
+from dayfly.app.resources.openapi_body import body_remarks
 
 _SERVICE = "apigateway"
 
@@ -42,6 +45,9 @@ class RestApiType:
             "Policy",
         }
     )
+
+    def remarks(self, properties: Properties) -> Iterator[Remark]:
+        return body_remarks(properties.get("Body"), "rest")
 
     async def create(self, site: Site, logical_id: str, properties: Properties) -> Physical:
         given = taken(
@@ -290,7 +296,7 @@ class UsagePlanKeyType:
 
 
 class AuthorizerType(PartType):
-    """`Type` and `Name` are CloudFormation's; `AuthType` has no effect."""
+    """Spells `ProviderARNs` as the service does."""
 
     async def create(self, site: Site, logical_id: str, properties: Properties) -> Physical:
         renamed = {("providerARNs" if name == "ProviderARNs" else name): value for name, value in properties.items()}
@@ -310,6 +316,7 @@ TYPES = {
     "AWS::ApiGateway::Authorizer": AuthorizerType(
         "Authorizer",
         {
+            "AuthType",
             "AuthorizerResultTtlInSeconds",
             "AuthorizerUri",
             "IdentitySource",
@@ -319,14 +326,13 @@ TYPES = {
             "Type",
         },
         delete_as="authorizerId",
-        ignored={"AuthType", "AuthorizerCredentials"},
+        ignored={"AuthorizerCredentials"},
     ),
     "AWS::ApiGateway::Model": PartType(
         "Model",
-        {"ContentType", "Description", "Name"},
+        {"ContentType", "Description", "Name", "Schema"},
         identifier="name",
         delete_as="modelName",
-        ignored={"Schema"},
         named=True,
     ),
     "AWS::ApiGateway::RequestValidator": PartType(

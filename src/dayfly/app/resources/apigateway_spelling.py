@@ -41,6 +41,9 @@ def camel(name: str) -> str:
 
 def respelt(value: Any, name: str = "") -> Any:
     """CloudFormation's Pascal case as the service's camel case, with numbers and booleans typed."""
+    if name == "schema" and not isinstance(value, str):
+        # A model's document: the service takes its text, and its keys are the user's own.
+        return msgspec.json.encode(value).decode()
     if isinstance(value, dict):
         if name in _FREE:
             return {key: _plain(held, name) for key, held in value.items()}

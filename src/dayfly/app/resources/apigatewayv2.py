@@ -5,13 +5,15 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/AWS_ApiGatewayV2.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from dayfly.api import Refused
-from dayfly.app.resources import Physical, Properties, Replace, Site
+from dayfly.app.resources import Physical, Properties, Remark, Replace, Site
 from dayfly.app.resources.absent import gone
+from dayfly.app.resources.openapi_body import body_remarks
 from dayfly.errors import NOT_JSON
 
 _SERVICE = "apigatewayv2"
@@ -63,6 +65,9 @@ class ApiType:
         }
     )
     ignored = frozenset({"BasePath", "BodyS3Location", "DisableSchemaValidation", "FailOnWarnings", "IpAddressType"})
+
+    def remarks(self, properties: Properties) -> Iterator[Remark]:
+        return body_remarks(properties.get("Body"), "http")
 
     def _given(self, properties: Properties) -> Properties:
         return {name: typed(value, name) for name, value in properties.items() if name in self.known - {"Body"}}

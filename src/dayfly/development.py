@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dayfly.app import compose
+from dayfly.app import compose, seeds
 from dayfly.app.application import Application
 from dayfly.app.apply import Deployer, Deployment
 from dayfly.app.load import load
@@ -22,6 +22,7 @@ from dayfly.app.resources.table import TABLE
 from dayfly.app.yaml import ApplicationError
 from dayfly.build import Builder
 from dayfly.errors import Error
+from dayfly.identity import Caller
 from dayfly.lookups import lookups
 from dayfly.record import stack_record
 from dayfly.runtime import Family
@@ -123,6 +124,8 @@ class Session:
         self.record: dict[str, Any] = {}
         self._changed = asyncio.Event()
         """Other files are to be watched."""
+        self._unsown: set[seeds.Seed] = set()
+        """What could not be put into its table."""
 
     async def run(self, stop: asyncio.Event) -> int:
         """Apply everything, say ready, follow edits until `stop` is set. Exit status 2 where nothing could start."""
@@ -232,10 +235,28 @@ class Session:
             cache=platform.settings.cache,
         )
         builder = Builder(application, platform.settings.cache / "build", self._voice.progress)
+        sown = await asyncio.to_thread(lambda: [seeds.read(seed) for seed in application.seeds])
         code = await builder.build()
         await self._fetch_sdks(application, code)
         deployment = await self._deployer.deploy(application, code)
+        await self._sow(sown, deployment)
         return _Deployed(wanted, application, builder, code, deployment, params)
+
+    async def _sow(self, sown: Sequence[seeds.Sown], deployment: Deployment) -> None:
+        """Fill the tables that are new. What is wrong with an item is said, and tried again when its file is saved."""
+        made = self._platform.stacks.resources(deployment.stack).values()
+        tables = {one.physical_id: one.logical_id for one in made if one.type == "AWS::DynamoDB::Table"}
+        for one in sown:
+            seed, caller = one.seed, Caller(scope=deployment.stack.scope)
+            try:
+                if seed.table not in tables:
+                    raise ApplicationError.at(f"there is no table {seed.table} here to put items into", seed.mark)
+                if tables[seed.table] in deployment.made or seed in self._unsown:
+                    await seeds.sow(one, self._platform.registry.call, caller)
+                self._unsown.discard(seed)
+            except ApplicationError as error:
+                self._unsown.add(seed)
+                self._voice.problem(error.message, str(error.file) if error.file else None, error.line)
 
     async def _fetch_sdks(self, application: Application, code: Mapping[str, Path]) -> None:
         """Node code finds the SDK that AWS's runtime ships; fetched now, the first event need not wait for it."""

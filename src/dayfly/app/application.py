@@ -10,6 +10,7 @@ import msgspec
 
 from dayfly.app.code import CodeSource
 from dayfly.app.report import Item
+from dayfly.app.seeds import Seed
 from dayfly.app.yaml import Mark
 
 
@@ -40,6 +41,8 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
     origins: Mapping[str, Mark] = {}
     """Where each resource comes from, by logical id."""
     items: tuple[Item, ...] = ()
+    seeds: tuple[Seed, ...] = ()
+    """What is put into tables once they are made."""
     files: tuple[Path, ...] = ()
     """Every file that was read; a change of one means loading again."""
 

@@ -51,6 +51,8 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[Step, ...]
     items: tuple[Item, ...]
     """What was skipped, for the report."""
+    made: frozenset[str] = frozenset()
+    """The logical ids of what did not exist before."""
 
 
 def with_code(application: Application, code: Mapping[str, Path]) -> dict[str, Any]:
@@ -165,7 +167,7 @@ class Deployer:
         status = stack.status.replace("_IN_PROGRESS", "_COMPLETE")
         stack, changes = self._stacks.change(stack, status=status, reason="", outputs=outputs)
         await self._stacks.journal.commit(changes)
-        return Deployment(stack=stack, steps=tuple(steps), items=tuple(run.items))
+        return Deployment(stack=stack, steps=tuple(steps), items=tuple(run.items), made=frozenset(run.made))
 
     async def remove(self, stack: Stack) -> None:
         """Delete a stack's resources, newest first, then the stack. Raises StepFailed if one cannot be deleted."""

@@ -131,7 +131,8 @@ def _serverless(
         },
         origins=service.origins,
         items=tuple(report.items),
-        files=tuple(sorted(resolver.files)),
+        seeds=service.seeds,
+        files=tuple(sorted({*resolver.files, *(seed.file for seed in service.seeds)})),
     )
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from dayfly.app.serverless import constructs, events, extrinsic, functions, plugins, pseudo, state_machines
+from dayfly.app.serverless import constructs, events, extrinsic, functions, plugins, pseudo, seeding, state_machines
 from dayfly.app.serverless.service import Function, Service, merge
 from dayfly.app.yaml import ApplicationError, Map, mark_of
 
@@ -37,6 +37,7 @@ def compile_service(service: Service) -> dict[str, Any]:
     state_machines.compile_state_machines(service)
     events.finish(service)
     plugins.finish(service)
+    service.seeds = seeding.seeds_of(service)
     template = _with_resources(service)
     if extrinsic.PLUGIN in service.plugins:
         extrinsic.compute(template)

@@ -69,6 +69,8 @@ _EFFECTIVE = BUNDLERS | {
     "serverless-websockets-plugin",
     "serverless-step-functions",
     "serverless-cloudformation-sub-variables",
+    "serverless-dynamodb",
+    "serverless-dynamodb-local",
 }
 
 _REQUIREMENTS_SETTINGS = frozenset({"fileName", "layer", "usePipenv", "usePoetry"})

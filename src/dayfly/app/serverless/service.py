@@ -10,6 +10,7 @@ import msgspec
 
 from dayfly.app.code import CodeSource
 from dayfly.app.report import Report
+from dayfly.app.seeds import Seed
 from dayfly.app.serverless import naming
 from dayfly.app.variables import Resolver
 from dayfly.app.variables.sources import MISSING
@@ -54,6 +55,7 @@ class Service:
         self.outputs: dict[str, Any] = {}
         self.origins: dict[str, Mark] = {}
         self.code: dict[str, CodeSource] = {}
+        self.seeds: tuple[Seed, ...] = ()
         """Notifications to add to buckets that are made elsewhere, by bucket name."""
 
     def _name(self) -> str:

@@ -90,6 +90,8 @@ async def test_what_the_compiler_accepts_runs(tmp_path: Path, tools: Path, handl
     [
         ("import X = A.B;", "{}", True),
         ("export import X = A", "{}", True),
+        ("import X = A.B; // of a type\r\n", "{}", True),
+        ("import X = A.B\r\nexport const y = 1", "{}", True),
         ("import x = require('called');", "{}", False),
         ("import { x } from 'called';\nexport const y = x;", "{}", False),
         ("import * as called from 'called';\napp.use(called);", "{}", True),

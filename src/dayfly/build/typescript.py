@@ -21,7 +21,9 @@ from pathlib import Path
 from dayfly.build.tools import digest, once, run
 
 _SCRIPT = Path(__file__).with_name("transpile.cjs")
-_ALIAS = re.compile(r"^[ \t]*(?:export[ \t]+)?import[ \t]+[\w$]+[ \t]*=[ \t]*(?!require\b)[\w$.]+[ \t]*;?[ \t]*$", re.M)
+_ALIAS = re.compile(
+    r"^[ \t]*(?:export[ \t]+)?import[ \t]+[\w$]+\s*=\s*(?!require\b)[A-Za-z_$][\w$.]*\s*?(?:;|/[/*]|$)", re.M
+)
 _NAMESPACE = re.compile(r"""^[ \t]*import\s+\*\s+as\s+([\w$]+)\s+from\s+['"]([^'"]+)['"].*$""", re.M)
 _COMMENT = re.compile(r"/\*.*?\*/|(?<![:'\"])//[^\n]*", re.S)
 _CALLABLE = frozenset({"assert", "assert/strict", "events", "module", "stream"})

@@ -151,6 +151,35 @@ def test_queue_topic_bucket_stream_and_schedule_events(tmp_path: Path) -> None:
     assert found["Shopdevhelloworldrule1EventBridgeRule"]["Properties"]["EventPattern"] == {"source": ["shop"]}
 
 
+def test_events_of_user_pools(tmp_path: Path) -> None:
+    """https://www.serverless.com/framework/docs/providers/aws/events/cognito-user-pool"""
+    events = """\
+      - cognitoUserPool: {pool: my-people, trigger: PreSignUp}
+      - cognitoUserPool: {pool: my-people, trigger: CustomMessage}
+      - cognitoUserPool: {pool: theirs, trigger: PostConfirmation, existing: true, forceDeploy: true}"""
+    found = resources(tmp_path, events)
+    pool, arn = found["CognitoUserPoolMyDashpeople"], {"Fn::GetAtt": ["HelloDashworldLambdaFunction", "Arn"]}
+    assert (pool["Type"], pool["Properties"]) == (
+        "AWS::Cognito::UserPool",
+        {"UserPoolName": "my-people", "LambdaConfig": {"PreSignUp": arn, "CustomMessage": arn}},
+    )
+    permission = found["HelloDashworldLambdaPermissionCognitoUserPoolMyDashpeopleTriggerSourcePreSignUp"]["Properties"]
+    assert (permission["Principal"], permission["SourceArn"]) == (
+        "cognito-idp.amazonaws.com",
+        {"Fn::GetAtt": ["CognitoUserPoolMyDashpeople", "Arn"]},
+    )
+    told = found["HelloDashworldCustomCognitoUserPool1"]
+    assert (told["Type"], told["Properties"]) == (
+        "Custom::CognitoUserPool",
+        {
+            "FunctionName": arn,
+            "UserPoolName": "theirs",
+            "UserPoolConfigs": [{"Trigger": "PostConfirmation"}],
+            "ForceDeploy": True,
+        },
+    )
+
+
 def test_what_is_not_supported_is_reported_by_line_and_the_rest_works(tmp_path: Path) -> None:
     text = (
         f"{HEAD}plugins:\n  - serverless-offline\n  - serverless-exotic\nfunctions:\n  f:\n    handler: a.b\n"

@@ -53,9 +53,40 @@ async def test_what_belongs_to_a_user_pool_is_made_and_taken_away(tmp_path: Path
         await companions.close()
 
 
-def test_the_triggers_of_a_user_pool_are_said_to_be_unsupported() -> None:
-    pool = {"Type": "AWS::Cognito::UserPool", "Properties": {"LambdaConfig": {"PreSignUp": "arn:x"}, "Policies": {}}}
+def test_triggers_that_no_user_pool_asks_here_are_named() -> None:
+    triggers = {"PreSignUp": "arn:x", "CustomEmailSender": {"LambdaArn": "arn:x"}, "KMSKeyID": "k"}
+    pool = {"Type": "AWS::Cognito::UserPool", "Properties": {"LambdaConfig": triggers, "Policies": {}}}
     items = resource_items({"Resources": {"People": pool}}, {}, TYPES)
     assert [(one.level, one.what) for one in items] == [
-        ("unsupported", "LambdaConfig of AWS::Cognito::UserPool (People)")
+        ("unsupported", "LambdaConfig.CustomEmailSender of AWS::Cognito::UserPool (People)"),
+        ("unsupported", "LambdaConfig.KMSKeyID of AWS::Cognito::UserPool (People)"),
     ]
+
+
+async def test_a_pool_that_is_made_elsewhere_is_told_of_functions_and_keeps_what_else_it_has(tmp_path: Path) -> None:
+    companions = Companions(journal=MemoryJournal(), clock=SystemClock(), directory=tmp_path)
+    site = Site(caller=CALLER, stack="shop", stack_id="arn:x/shop/1", call=companions.call, endpoint="http://x")
+    kind = TYPES["Custom::CognitoUserPool"]
+
+    async def triggers() -> dict[str, str]:
+        (pool,) = (await site.do("cognito-idp", "ListUserPools", MaxResults=9))["UserPools"]
+        shown = (await site.do("cognito-idp", "DescribeUserPool", UserPoolId=pool["Id"]))["UserPool"]
+        assert shown["UsernameAttributes"] == shown["AutoVerifiedAttributes"] == ["email"]
+        return dict(shown["LambdaConfig"])
+
+    try:
+        wanted = {"UserPoolName": "people", "UsernameAttributes": ["email"], "AutoVerifiedAttributes": ["email"]}
+        await TYPES["AWS::Cognito::UserPool"].create(
+            site, "People", {**wanted, "LambdaConfig": {"CustomMessage": "arn:aws:lambda:eu-central-1:1:function:m"}}
+        )
+        mine = "arn:aws:lambda:eu-central-1:1:function:f"
+        told = {"FunctionName": mine, "UserPoolName": "people", "UserPoolConfigs": [{"Trigger": "PreSignUp"}]}
+        made = await kind.create(site, "Told", told)
+        assert (await triggers())["PreSignUp"] == mine
+        after = {**told, "UserPoolConfigs": [{"Trigger": "PostConfirmation"}]}
+        await kind.update(site, made, told, after, "Told")
+        assert set(await triggers()) == {"CustomMessage", "PostConfirmation"}
+        await kind.delete(site, made, after)
+        assert set(await triggers()) == {"CustomMessage"}
+    finally:
+        await companions.close()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
+import secrets
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,15 +17,18 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from dayfly.api import Refused
 from dayfly.clock import Clock
 from dayfly.companions import machines, replay
 from dayfly.companions.child import Child
 from dayfly.companions.inprocess import Clients
 from dayfly.companions.proxy import Proxy
 from dayfly.companions.snapshot import CALLS_AT_THE_END, SERVICES, Snapshots, last_number
+from dayfly.companions.user_pools import Post, Run, UserPools
 from dayfly.errors import Unavailable
 from dayfly.front.messages import Headers, Request, Response
 from dayfly.identity import Caller, Scope
+from dayfly.ids import Ids, RandomIds
 from dayfly.store import Changes, Journal, JournalFailed
 
 _log = logging.getLogger("dayfly.companions")
@@ -34,6 +39,9 @@ T = TypeVar("T")
 _AT_THE_END_S = 5
 ACCOUNT_HEADER = "x-moto-account-id"
 """http://docs.getmoto.org/en/latest/docs/multi_account.html"""
+INSIDE_HEADER = "x-dayfly-inside"
+"""What only the platform tells the child with a request (see `pools_inside.py`); taken away from what others send."""
+_OURS = frozenset({ACCOUNT_HEADER, INSIDE_HEADER})
 
 
 class _Restored(msgspec.Struct, frozen=True):
@@ -45,7 +53,8 @@ class _Restored(msgspec.Struct, frozen=True):
 
 class Companions:
     """Who answers for other services. `endpoints` names real ones by service (botocore's names), e.g.
-    `{"dynamodb": "http://127.0.0.1:8000"}`; moto answers for the rest. `directory` takes the child's output."""
+    `{"dynamodb": "http://127.0.0.1:8000"}`; moto answers for the rest. `directory` takes the child's output; `run` and
+    `post` are how user pools reach functions and the inbox."""
 
     def __init__(
         self,
@@ -55,6 +64,9 @@ class Companions:
         directory: Path,
         endpoints: Mapping[str, str] | None = None,
         environment: Callable[[], Mapping[str, str]] | None = None,
+        ids: Ids | None = None,
+        run: Run | None = None,
+        post: Post | None = None,
     ) -> None:
         self._journal = journal
         self._endpoints = {service: url.rstrip("/") for service, url in (endpoints or {}).items()}
@@ -69,6 +81,9 @@ class Companions:
             snapshot=lambda: self._snapshots.path,
         )
         self._clients = Clients()
+        self._pools = UserPools(
+            journal=journal, clock=clock, ids=ids or RandomIds(), ask=self._ask_pools, run=run, post=post
+        )
         self._drawing = asyncio.Lock()
         self._order: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         """By service: what changes it is asked one after the other, so that repeating it gives the same state."""
@@ -100,8 +115,13 @@ class Companions:
             named = self._endpoints.get(service)
             if named is not None:
                 return await self._ask_named(named, request, service, scope)
-            response = await self._ask_child(request, service, scope)
+            if service == "cognito-idp":
+                response = await self._pools.answer(request, replay.operation(request), scope)
+            else:
+                response = await self._ask_child(request, service, scope)
             return failed(request, service) if _is_page(response) else response
+        except Refused as error:
+            return refused(request, error.status or 400, error.code, error.message)
         except Unavailable as error:
             _log.warning("No answer for %s: %s", service, error.message)
             return unavailable(request, service, error.message)
@@ -119,10 +139,17 @@ class Companions:
     async def _watched(self, request: Request, response: Response, service: str, scope: Scope) -> Changes:
         return await self.watch(request, response, service, scope) if self.watch is not None else ()
 
-    async def _ask_child(self, request: Request, service: str, scope: Scope) -> Response:
+    async def _ask_pools(self, request: Request, scope: Scope, inside: Mapping[str, Any]) -> Response:
+        return await self._ask_child(request, "cognito-idp", scope, inside)
+
+    async def _ask_child(
+        self, request: Request, service: str, scope: Scope, inside: Mapping[str, Any] | None = None
+    ) -> Response:
         url = await self._child.url()
-        headers = [(name, value) for name, value in request.headers if name.lower() != ACCOUNT_HEADER]
+        headers = [(name, value) for name, value in request.headers if name.lower() not in _OURS]
         headers.append((ACCOUNT_HEADER, scope.account))
+        if inside is not None:
+            headers.append((INSIDE_HEADER, json.dumps(inside)))
         if service == "s3" and request.method == "PUT":
             headers = _as_bytes(headers)
         name = replay.operation(request)
@@ -137,7 +164,8 @@ class Companions:
 
     async def _ask_and_keep(self, url: str, request: Request, headers: Headers, service: str, scope: Scope) -> Response:
         async with self._in_order(request, service):
-            seed = self._next if replay.draws_ids(replay.operation(request)) else 0
+            # Tokens are drawn, too: nobody must be able to guess the seed.
+            seed = secrets.randbits(62) | 1 if replay.draws_ids(replay.operation(request)) else 0
             if seed:
                 await self._seed(url, seed)
             response = await self._proxy.forward(url, request.method, request.target, headers, request.body)

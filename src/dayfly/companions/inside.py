@@ -186,6 +186,7 @@ def main() -> None:
     repairs = runpy.run_path(str(Path(__file__).with_name("repairs.py")))
     repairs["judge_buckets_fairly"]()
     repairs["read_definitions_as_aws_does"]()
+    runpy.run_path(str(Path(__file__).with_name("pools_inside.py")))["serve_user_pools"]()
     if "DAYFLY_ENDPOINT" in os.environ:
         run_state_machines(os.environ["DAYFLY_ENDPOINT"], os.environ["DAYFLY_KEY"])
         repairs["call_apis"](os.environ["DAYFLY_ENDPOINT"], os.environ["DAYFLY_KEY"])

@@ -17,11 +17,14 @@ DIGITS = 12
 
 _READS = re.compile(
     r"^(Get|List|Describe|Query|Scan|BatchGet|TransactGet|Head|Search|Filter|Test|Validate|Lookup|Simulate|Estimate"
-    r"|Detect|Encrypt|Decrypt|ReEncrypt|GenerateDataKey|GenerateRandom|GenerateMac|VerifyMac|Sign|Verify$|SelectObject)"
+    r"|Detect|Encrypt|Decrypt|ReEncrypt|GenerateDataKey|GenerateRandom|GenerateMac|VerifyMac|Sign$|Verify$|SelectObject)"
 )
 _RUNS = re.compile(r"^(Start(Sync)?Execution|StopExecution|RedriveExecution|SendTask(Success|Failure|Heartbeat))$")
 """Executions act on the world: repeating them would act again, so they are forgotten with the process instead."""
-_DRAWS_IDS = re.compile(r"^(Create|Put(Secret|Parameter)|SignUp|AdminCreate|Start|Run|Register|Allocate)")
+_DRAWS_IDS = re.compile(
+    r"^(Create|Put(Secret|Parameter)|SignUp|AdminCreate|Start|Run|Register|Allocate"
+    r"|(Admin)?InitiateAuth|(Admin)?RespondTo|IssueTokens)"
+)
 _UNKEPT_HEADERS = frozenset({"connection", "accept-encoding", "expect", "user-agent", "amz-sdk-request"})
 
 

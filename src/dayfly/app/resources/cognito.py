@@ -5,7 +5,11 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/AWS_Cognito.html
 
 from __future__ import annotations
 
-from dayfly.app.resources import Physical, Properties, Replace, ResourceType, Site
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from dayfly.api import Refused
+from dayfly.app.resources import Physical, Properties, Remark, Replace, ResourceType, Site
 from dayfly.app.resources.absent import gone
 from dayfly.app.resources.naming import generated_name
 from dayfly.app.resources.properties import changed, numbers, picked, truth
@@ -33,6 +37,22 @@ _POOL = (
     "UserPoolAddOns",
     "AccountRecoverySetting",
 )
+_TRIGGERS = (
+    "PreSignUp",
+    "PostConfirmation",
+    "PreAuthentication",
+    "PostAuthentication",
+    "PreTokenGeneration",
+    "PreTokenGenerationConfig",
+    "CustomMessage",
+    "UserMigration",
+    "DefineAuthChallenge",
+    "CreateAuthChallenge",
+    "VerifyAuthChallengeResponse",
+)
+"""Functions that user pools ask here; the rest of LambdaConfig is kept and shown."""
+_FIXED = frozenset({"AliasAttributes", "UsernameAttributes", "UsernameConfiguration"})
+"""What no change of a pool takes."""
 _CLIENT = (
     "GenerateSecret",
     "RefreshTokenValidity",
@@ -57,8 +77,14 @@ _CLIENT = (
 class UserPool:
     """AWS::Cognito::UserPool."""
 
-    known = frozenset({*_POOL, "UserPoolName", "Schema"}) - {"LambdaConfig"}  # kept and shown, but no trigger is run
+    known = frozenset({*_POOL, "UserPoolName", "Schema"})
     ignored = frozenset({"EnabledMfas", "UserPoolTier", "WebAuthnRelyingPartyID", "WebAuthnUserVerification"})
+
+    def remarks(self, properties: Properties) -> Iterable[Remark]:
+        triggers = properties.get("LambdaConfig")
+        for name in triggers if isinstance(triggers, Mapping) else ():
+            if name not in _TRIGGERS and not name.startswith("Fn::") and name != "Ref":
+                yield Remark(level="unsupported", what=f"LambdaConfig.{name}", holder=triggers, key=name)
 
     async def create(self, site: Site, logical_id: str, properties: Properties) -> Physical:
         name = properties.get("UserPoolName") or generated_name(site, logical_id, properties, longest=128)
@@ -79,13 +105,67 @@ class UserPool:
     ) -> Physical:
         if changed(before, after, "AliasAttributes", "UsernameAttributes", "UsernameConfiguration", "Schema"):
             raise Replace
-        fixed = {"AliasAttributes", "UsernameAttributes", "UsernameConfiguration"}
-        params = numbers(picked(after, *(name for name in _POOL if name not in fixed)))
+        params = numbers(picked(after, *(name for name in _POOL if name not in _FIXED)))
         await site.do("cognito-idp", "UpdateUserPool", UserPoolId=physical.id, **params)
         return physical
 
     async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
         await gone(site, "cognito-idp", "DeleteUserPool", "ResourceNotFoundException", UserPoolId=physical.id)
+
+
+class UserPoolTriggers:
+    """Custom::CognitoUserPool, by which the Serverless Framework tells a pool that is made elsewhere of a function.
+
+    https://www.serverless.com/framework/docs/providers/aws/events/cognito-user-pool#using-existing-pools
+    """
+
+    known = frozenset({"ServiceToken", "FunctionName", "UserPoolName", "UserPoolConfigs", "ForceDeploy"})
+    ignored: frozenset[str] = frozenset()
+
+    async def create(self, site: Site, logical_id: str, properties: Properties) -> Physical:
+        name, function = properties["UserPoolName"], properties["FunctionName"]
+        pool = await self._named(site, name)
+        if pool is None:
+            # On AWS it would have to be there; in development nobody else makes it.
+            pool = (await site.do("cognito-idp", "CreateUserPool", PoolName=name))["UserPool"]["Id"]
+        await self._tell(site, pool, {one["Trigger"]: function for one in properties["UserPoolConfigs"]}, function)
+        return Physical(id=f"{site.stack}-{logical_id}")
+
+    async def _named(self, site: Site, name: str) -> str | None:
+        token: str | None = None
+        while True:
+            page = await site.do("cognito-idp", "ListUserPools", MaxResults=60, NextToken=token)
+            found = next((str(one["Id"]) for one in page["UserPools"] if one["Name"] == name), None)
+            token = page.get("NextToken")
+            if found or not token:
+                return found
+
+    async def _tell(self, site: Site, pool: str, mine: Properties, function: str) -> None:
+        """Set these triggers; those that named the function before and are not among them are taken away."""
+        shown: dict[str, Any] = (await site.do("cognito-idp", "DescribeUserPool", UserPoolId=pool))["UserPool"]
+        before = shown.get("LambdaConfig") or {}
+        others = {trigger: named for trigger, named in before.items() if named != function}
+        params = {name: shown[name] for name in _POOL if name not in _FIXED and shown.get(name) is not None}
+        await site.do("cognito-idp", "UpdateUserPool", UserPoolId=pool, **params | {"LambdaConfig": others | mine})
+
+    async def update(
+        self, site: Site, physical: Physical, before: Properties, after: Properties, logical_id: str
+    ) -> Physical:
+        if changed(before, after, "UserPoolName"):
+            raise Replace
+        if changed(before, after, "FunctionName"):
+            await self.delete(site, physical, before)
+        return await self.create(site, logical_id, after)
+
+    async def delete(self, site: Site, physical: Physical, properties: Properties) -> None:
+        pool = await self._named(site, properties["UserPoolName"])
+        if pool is None:
+            return
+        try:
+            await self._tell(site, pool, {}, properties["FunctionName"])
+        except Refused as refused:
+            if refused.code != "ResourceNotFoundException":
+                raise
 
 
 class UserPoolClient:
@@ -314,4 +394,5 @@ TYPES: dict[str, ResourceType] = {
     "AWS::Cognito::UserPoolResourceServer": UserPoolResourceServer(),
     "AWS::Cognito::UserPoolIdentityProvider": UserPoolIdentityProvider(),
     "AWS::Cognito::IdentityPool": IdentityPool(),
+    "Custom::CognitoUserPool": UserPoolTriggers(),
 }

@@ -133,7 +133,7 @@ async def test_patterns_find_terms_and_phrases(bench: Bench, pattern: str, found
     assert bench.search(pattern) == found
 
 
-@pytest.mark.parametrize("pattern", ["{ $.level = 1 }", "[ip, user]", "%[0-9]+%"])
+@pytest.mark.parametrize("pattern", ["[ip, user]", "%[0-9]+%", "{ $.a = %x% }", "{ $.['a'] = 1 }"])
 def test_patterns_that_are_not_supported_say_so(pattern: str) -> None:
     with pytest.raises(Unsupported):
         Pattern(pattern)

@@ -9,8 +9,8 @@ and to subscribers once it is durable; what subscription filters match becomes d
 holds groups and streams; lines are read from the journal when they are asked for. Events of a stream come in the order
 they were taken in, those of several streams merged by time.
 
-Start with `records.py`, then `logs.py` (writing, keeping), `queries.py` (reading), `pattern.py` (filter patterns),
-`subscriptions.py` (sending on).
+Start with `records.py`, then `logs.py` (writing, keeping), `queries.py` (reading), `pattern.py` and `json_pattern.py`
+(filter patterns), `subscriptions.py` (sending on).
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CloudWatchLogsConcepts.html
 """

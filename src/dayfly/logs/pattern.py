@@ -1,4 +1,4 @@
-"""Filter patterns for unstructured log events.
+"""Filter patterns: terms for unstructured log events; those for JSON are in `json_pattern.py`.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from dayfly.errors import Unsupported
+from dayfly.logs.json_pattern import compile_pattern
 from dayfly.logs.records import InvalidParameter
 
 _TERM = re.compile(r'\s*([?-]?)(?:"((?:[^"\\]|\\.)*)"|([^\s"]+))')
@@ -17,8 +18,8 @@ class Pattern:
     """Terms that must all be there, terms that must not, and terms one of which must be there; case-sensitive.
 
     `error "timed out" -retry`, `?ERROR ?WARN`; optional terms count only where there are no others, as on AWS. An empty
-    pattern matches everything. Raises InvalidParameter for what cannot be read, and Unsupported for JSON (`{…}`),
-    space-delimited (`[…]`) and regular-expression (`%…%`) patterns.
+    pattern matches everything. `{ $.level = "error" }` matches events that are JSON. Raises InvalidParameter for what
+    cannot be read, and Unsupported for space-delimited (`[…]`) and regular-expression (`%…%`) patterns.
     """
 
     def __init__(self, text: str = "") -> None:
@@ -26,7 +27,10 @@ class Pattern:
         self.excluded: list[str] = []
         self.optional: list[str] = []
         stripped = text.strip()
-        for start, kind in (("{", "JSON"), ("[", "space-delimited"), ("%", "regular-expression")):
+        self._json = compile_pattern(stripped) if stripped.startswith("{") else None
+        if self._json is not None:
+            return
+        for start, kind in (("[", "space-delimited"), ("%", "regular-expression")):
             if stripped.startswith(start):
                 raise Unsupported(f"The {kind} filter pattern {text!r} is not supported yet; terms and phrases are.")
         lists = {"": self.required, "-": self.excluded, "?": self.optional}
@@ -42,6 +46,8 @@ class Pattern:
             place = found.end()
 
     def matches(self, text: str) -> bool:
+        if self._json is not None:
+            return self._json(text)
         if not all(term in text for term in self.required) or any(term in text for term in self.excluded):
             return False
         if self.required or self.excluded or not self.optional:

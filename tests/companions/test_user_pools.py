@@ -248,6 +248,30 @@ async def test_who_is_created_by_an_administrator_gets_a_first_password_by_mail(
     assert len(world.mails) == 2
 
 
+async def test_a_new_address_is_proved_by_a_code(world: World) -> None:
+    world.functions["CustomMessage"] = lambda event: event
+    await world.make()
+    await world.known()
+    token = (await world.sign_in())["AuthenticationResult"]["AccessToken"]
+
+    async def do(operation: str, **params: Any) -> dict[str, Any]:
+        return await world.companions.call(CALLER, "cognito-idp", operation, {"AccessToken": token, **params})
+
+    new = [{"Name": "email", "Value": "ada@new.example.com"}]
+    (sent,) = (await do("UpdateUserAttributes", UserAttributes=new))["CodeDeliveryDetailsList"]
+    assert (sent["AttributeName"], world.mails[-1]["to"]) == ("email", "ada@new.example.com")
+    assert (await world.user())[1]["email_verified"] == "false"
+    await do("GetUserAttributeVerificationCode", AttributeName="email")
+    assert world.sources == ["CustomMessage_UpdateUserAttribute", "CustomMessage_VerifyUserAttribute"]
+    assert (await refused(do("VerifyUserAttribute", AttributeName="email", Code="x")))[0] == "CodeMismatchException"
+    await do("VerifyUserAttribute", AttributeName="email", Code=world.code())
+    assert (await world.user())[1]["email_verified"] == "true"
+    await world.do("AdminUpdateUserAttributes", Username="ada", UserAttributes=[
+        {"Name": "email", "Value": ADA}, {"Name": "email_verified", "Value": "true"},
+    ])  # fmt: skip
+    assert len(world.mails) == 2
+
+
 # PreSignUp: https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-pre-sign-up.html
 
 

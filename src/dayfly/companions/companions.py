@@ -163,9 +163,11 @@ class Companions:
         return await asyncio.shield(self._task(self._ask_and_keep(url, request, headers, service, scope)))
 
     async def _ask_and_keep(self, url: str, request: Request, headers: Headers, service: str, scope: Scope) -> Response:
-        async with self._in_order(request, service):
-            # Tokens are drawn, too: nobody must be able to guess the seed.
-            seed = secrets.randbits(62) | 1 if replay.draws_ids(replay.operation(request)) else 0
+        # User pools draw from a seed of their own, which comes with the request.
+        draws = service != "cognito-idp" and replay.draws_ids(replay.operation(request))
+        async with self._in_order(service, draws):
+            # Secrets are drawn, too: nobody must be able to guess the seed.
+            seed = secrets.randbits(62) | 1 if draws else 0
             if seed:
                 await self._seed(url, seed)
             response = await self._proxy.forward(url, request.method, request.target, headers, request.body)
@@ -185,9 +187,9 @@ class Companions:
         return response
 
     @asynccontextmanager
-    async def _in_order(self, request: Request, service: str) -> AsyncIterator[None]:
+    async def _in_order(self, service: str, draws: bool) -> AsyncIterator[None]:
         async with AsyncExitStack() as held:
-            if replay.draws_ids(replay.operation(request)):
+            if draws:
                 await held.enter_async_context(self._drawing)
             await held.enter_async_context(self._order[service])
             yield

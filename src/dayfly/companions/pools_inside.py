@@ -1,8 +1,9 @@
 """User pools inside the child process: standard library and moto only (see `inside.py`).
 
 A request may carry `x-dayfly-inside`, a JSON object that only the platform can give it. It is kept with the call and so
-repeated with it: what time it was (`now`), and what triggers and codes decided about the user that the request is about
-(`sub`, `status`, `verify`). Two requests are ours alone, both to `/-dayfly-/user-pools`:
+repeated with it: what time it was (`now`), what ids and tokens are drawn from (`seed`), and what triggers and codes
+decided about the user that the request is about (`sub`, `status`, `verify`). Two requests are ours alone, both to
+`/-dayfly-/user-pools`:
 
 GET   {"find": {"client": …, "username": …}}: what is known of a pool, its client and one of its users
 POST  {"issue": {…}} or {"shape": {…}}: tokens for a user who proved himself elsewhere, or with other claims
@@ -39,7 +40,7 @@ def serve_user_pools() -> None:
 
     def answer(self: Any, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         header = environ.get(_HEADER)
-        _said.value = json.loads(header) if header else {}
+        _said.value, _said.random = json.loads(header) if header else {}, None
         if header:
             _prepare()
         if not header or environ.get("PATH_INFO") != PATH:
@@ -61,6 +62,7 @@ def _prepare() -> None:
     with _preparing:
         if not _prepared:
             _tell_the_time()
+            _draw()
             _make_users()
             _shape_tokens()
             _prepared = True
@@ -77,6 +79,25 @@ def _tell_the_time() -> None:
 
     vars(models)["time"] = Clock
     vars(models)["utcnow"] = lambda: datetime.fromtimestamp(Clock.time(), UTC).replace(tzinfo=None)
+
+
+def _draw() -> None:
+    from moto.cognitoidp import models, utils
+    from moto.moto_api._internal import mock_random
+    from moto.moto_api._internal.moto_random import MotoRandom
+
+    class Drawn:
+        """The randomness of this request. Calls that were kept without a seed draw as they did then."""
+
+        def __getattr__(self, name: str) -> Any:
+            seed = _decided().get("seed")
+            if seed is None:
+                return getattr(mock_random, name)
+            if _said.random is None:
+                _said.random = MotoRandom(seed)
+            return getattr(_said.random, name)
+
+    vars(models)["random"] = vars(utils)["random"] = Drawn()
 
 
 def _make_users() -> None:
@@ -211,12 +232,18 @@ def _find(
     username: str = "",
     refresh: str = "",
     session: str = "",
+    token: str = "",
     password: str | None = None,
 ) -> dict[str, Any] | None:
+    if not (pool or client or token):
+        return None
     for one in _pools():
+        if token:
+            if token not in one.access_tokens:
+                continue
+            client, username = one.access_tokens[token]
+            pool, account = one.id, one.account_id
         if (pool and (one.id != pool or one.account_id != account)) or (client and client not in one.clients):
-            continue
-        if not pool and not client:
             continue
         if refresh:
             username = (one.refresh_tokens.get(refresh) or ("", "", ""))[1]

@@ -21,10 +21,7 @@ _READS = re.compile(
 )
 _RUNS = re.compile(r"^(Start(Sync)?Execution|StopExecution|RedriveExecution|SendTask(Success|Failure|Heartbeat))$")
 """Executions act on the world: repeating them would act again, so they are forgotten with the process instead."""
-_DRAWS_IDS = re.compile(
-    r"^(Create|Put(Secret|Parameter)|SignUp|AdminCreate|Start|Run|Register|Allocate"
-    r"|(Admin)?InitiateAuth|(Admin)?RespondTo|IssueTokens)"
-)
+_DRAWS_IDS = re.compile(r"^(Create|Put(Secret|Parameter)|SignUp|AdminCreate|Start|Run|Register|Allocate)")
 _UNKEPT_HEADERS = frozenset({"connection", "accept-encoding", "expect", "user-agent", "amz-sdk-request"})
 
 

@@ -24,7 +24,9 @@ _WRONG = "Incorrect username or password."
 
 
 class Session(msgspec.Struct, kw_only=True):
-    pool: str
+    client: str
+    sub: str
+    """Whose it is; '' where there is no such user and the client is not told."""
     name: str
     """As the user gave it."""
     answered: list[dict[str, Any]] = []
@@ -58,15 +60,16 @@ async def begin(call: Call, found: Found, name: str) -> dict[str, Any]:
     if (call.params.get("AuthParameters") or {}).get("SRP_A"):
         text = "dayfly cannot begin CUSTOM_AUTH with SRP_A yet"
         raise Refused("InvalidParameterException", text, 400)
-    return await _next(call, found, Session(pool=found.id, name=name, until_ms=0), None)
+    return await _next(
+        call, found, Session(client=found.client_id, sub=user.sub if user else "", name=name, until_ms=0), None
+    )
 
 
 async def answered(call: Call, found: Found, key: str, answer: str) -> dict[str, Any]:
     """What follows from an answer: tokens, or another question. Raises Refused."""
     session = call.desk.sessions.pop(key, None)
-    if session is None or session.pool != found.id or session.until_ms <= call.desk.clock.now_ms():
-        raise Refused("NotAuthorizedException", "Invalid session for the user.", 400)
-    if found.user is not None and session.name not in (found.user.username, *found.user.attributes.values()):
+    theirs = (found.client_id, found.user.sub if found.user else "")
+    if session is None or (session.client, session.sub) != theirs or session.until_ms <= call.desk.clock.now_ms():
         raise Refused("NotAuthorizedException", "Invalid session for the user.", 400)
     request = {
         **_about(found, call.metadata),

@@ -17,8 +17,11 @@ from dayfly.ids import Ids
 from dayfly.store import Journal
 
 PREFIX = "user-pools/"
-Purpose = Literal["sign-up", "password"]
-_LASTS_MS: dict[Purpose, int] = {"sign-up": 24 * 3_600_000, "password": 3_600_000}
+Purpose = Literal["sign-up", "password", "email", "phone_number"]
+_DAY_MS = 24 * 3_600_000
+_LASTS_MS: dict[Purpose, int] = {
+    "sign-up": _DAY_MS, "password": 3_600_000, "email": _DAY_MS, "phone_number": _DAY_MS,
+}  # fmt: skip
 _MOST_WRONG = 10
 """Six digits must not be found by trying."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
 
 from dayfly.clock import Clock
-from dayfly.companions.user_pools import passwords, sign_in, sign_up
+from dayfly.companions.user_pools import attributes, passwords, sign_in, sign_up
 from dayfly.companions.user_pools.call import AnsweredByCompanion, Ask, Call
 from dayfly.companions.user_pools.challenges import Sessions
 from dayfly.companions.user_pools.codes import Codes
@@ -31,6 +32,10 @@ FLOWS: Mapping[str, Flow] = {
     "ForgotPassword": passwords.forgot_password,
     "ConfirmForgotPassword": passwords.confirm_forgot_password,
     "AdminResetUserPassword": passwords.admin_reset_user_password,
+    "UpdateUserAttributes": attributes.update_user_attributes,
+    "AdminUpdateUserAttributes": attributes.update_user_attributes,
+    "GetUserAttributeVerificationCode": attributes.get_user_attribute_verification_code,
+    "VerifyUserAttribute": attributes.verify_user_attribute,
     "InitiateAuth": sign_in.initiate_auth,
     "AdminInitiateAuth": sign_in.initiate_auth,
     "RespondToAuthChallenge": sign_in.respond_to_auth_challenge,
@@ -53,8 +58,10 @@ class UserPools:
         self.sessions = Sessions()
 
     async def ask(self, request: Request, scope: Scope, inside: Mapping[str, Any]) -> Response:
-        """Have the companion answer, and know what time it is; repeated, it will have been the same."""
-        return await self._ask(request, scope, {"now": self.clock.now_ms() // 1000, **inside})
+        """Have the companion answer, and know what time it is and what to draw ids and tokens from: repeated, they must
+        come out the same, whatever else is asked at the same time."""
+        given = {"now": self.clock.now_ms() // 1000, "seed": secrets.randbits(128)}
+        return await self._ask(request, scope, given | dict(inside))
 
     async def answer(self, request: Request, operation: str, scope: Scope) -> Response:
         """Answer one request. Raises api.Refused in AWS's words."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
+import hmac
 import json
 import re
 from collections.abc import AsyncIterator, Callable
@@ -18,6 +20,7 @@ import pytest
 from dayfly.api import Refused
 from dayfly.clock import SystemClock
 from dayfly.companions import Companions
+from dayfly.companions.srp_inside import padded, prime
 from dayfly.companions.user_pools.triggers import Triggers
 from dayfly.errors import Error
 from dayfly.identity import Caller, Scope
@@ -419,6 +422,52 @@ async def test_functions_are_told_before_and_after_a_sign_in(world: World, flow:
     with pytest.raises(Refused):
         await world.sign_in(password="wrong")
     assert world.sources[2:] == ["PreAuthentication_Authentication"]
+
+
+async def prove(world: World, password: str) -> dict[str, Any]:
+    """Sign in as a client does that sends no password: https://datatracker.ietf.org/doc/html/rfc5054#section-2.6"""
+    n, g, a = prime(), 2, 987654321**30
+
+    def hashed(*parts: bytes) -> int:
+        return int.from_bytes(hashlib.sha256(b"".join(parts)).digest(), "big")
+
+    our = pow(g, a, n)
+    given = {"USERNAME": "ada", "SRP_A": f"{our:x}"}
+    asked = await world.do("InitiateAuth", AuthFlow="USER_SRP_AUTH", AuthParameters=given)
+    assert asked["ChallengeName"] == "PASSWORD_VERIFIER"
+    told = asked["ChallengeParameters"]
+    salt, their = int(told["SALT"], 16), int(told["SRP_B"], 16)
+    name = (world.pool.split("_")[1] + told["USER_ID_FOR_SRP"]).encode()
+    x = hashed(padded(salt), hashlib.sha256(name + b":" + password.encode()).digest())
+    u = hashed(padded(our), padded(their))
+    k = hashed(padded(n), padded(g))
+    secret = pow(their - k * pow(g, x, n), a + u * x, n)
+    key = hmac.digest(hmac.digest(padded(u), padded(secret), "sha256"), b"Caldera Derived Key\1", "sha256")[:16]
+    now = "Tue Apr 18 00:09:40 UTC 2017"
+    block = base64.b64decode(told["SECRET_BLOCK"], validate=True)
+    signature = base64.b64encode(hmac.digest(key, name + block + now.encode(), "sha256")).decode()
+    return await world.do(
+        "RespondToAuthChallenge",
+        ChallengeName="PASSWORD_VERIFIER",
+        ChallengeResponses={
+            "USERNAME": told["USERNAME"],
+            "TIMESTAMP": now,
+            "PASSWORD_CLAIM_SECRET_BLOCK": told["SECRET_BLOCK"],
+            "PASSWORD_CLAIM_SIGNATURE": signature,
+        },
+    )
+
+
+async def test_a_password_is_proved_without_being_sent(world: World) -> None:
+    """https://docs.aws.amazon.com/cognito/latest/developerguide/authentication-flows-public-server-side.html"""
+    world.functions |= {"PreAuthentication": lambda event: event, "PostAuthentication": lambda event: event}
+    await world.make()
+    await world.known()
+    assert await refused(prove(world, "Wrong-horse-1")) == ("NotAuthorizedException", "Incorrect username or password.")
+    assert world.sources == ["PreAuthentication_Authentication"]
+    tokens = (await prove(world, PASSWORD))["AuthenticationResult"]
+    assert claims(tokens["IdToken"])["cognito:username"] == "ada"
+    assert world.sources[1:] == ["PreAuthentication_Authentication", "PostAuthentication_Authentication"]
 
 
 @pytest.mark.parametrize("trigger", ["PreAuthentication", "PostAuthentication", "PreTokenGeneration"])

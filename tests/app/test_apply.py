@@ -10,8 +10,9 @@ import pytest
 
 from dayfly.api import Refused
 from dayfly.app.application import Application
-from dayfly.app.apply import Deployer, StepFailed, with_code
+from dayfly.app.apply import Deployer, with_code
 from dayfly.app.resources import Physical, Properties, Replace, Site
+from dayfly.app.run import StepFailed
 from dayfly.app.yaml import ApplicationError, parse
 from dayfly.clock import ManualClock
 from dayfly.errors import Error

@@ -70,6 +70,14 @@ def test_a_template_is_known_by_what_is_in_it(tmp_path: Path) -> None:
     assert load(tmp_path, environment={}).functions.keys() == {"Worker", "Inline"}
 
 
+def test_a_bundle_begins_with_the_handler_where_the_template_names_no_entry_point(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "routes.ts").write_text("export const list = async () => 1\n")
+    text = TEMPLATE.replace("Handler: app.run", "Handler: routes.list\n      Runtime: nodejs22.x")
+    text = text.replace("  Jobs: {", "    Metadata: {BuildMethod: esbuild}\n  Jobs: {", 1)
+    assert application(tmp_path, text).code["Worker"].entries == ("routes",)
+
+
 def test_a_parameter_without_a_value_is_made_up_and_said(tmp_path: Path) -> None:
     (item,) = (item for item in application(tmp_path).items if "Sender" in item.what)
     assert (item.level, item.line) == ("warning", 4)

@@ -21,6 +21,42 @@ async def test_an_event_goes_in_and_the_answer_comes_out(bench):
     assert finished.billed_ms >= 1
 
 
+OLD = """
+    import asyncio, base64, collections, inspect, threading, time
+    from collections import MutableMapping
+    from fractions import gcd
+    import xml.etree.cElementTree
+    import html.parser
+
+    @asyncio.coroutine
+    def later():
+        yield from asyncio.sleep(0)
+        return "later"
+
+    def given(a, *b, c=1): pass
+
+    def handler(event, context):
+        class Own(MutableMapping): pass
+        spec = inspect.getargspec(lambda a, b=1: None)
+        return [gcd(12, 18), time.clock() >= 0, base64.encodestring(b"x").decode(), spec.args, list(spec.defaults),
+                threading.current_thread().isAlive(), asyncio.run(later()), html.parser.HTMLParser().unescape("&lt;")]
+"""
+
+
+async def test_code_for_a_retired_runtime_finds_what_that_had(bench):
+    found = await bench.value(OLD, runtime="python3.6")
+    assert found == [6, True, "eA==\n", ["a", "b"], [1], True, "later", "<"]
+
+
+@pytest.mark.parametrize(
+    ("runtime", "has"),
+    [("python3.9", [True, True, False]), ("python3.10", [False, True, False]), ("python3.12", [False] * 3)],
+)
+async def test_code_for_a_newer_runtime_does_not(bench, runtime, has):
+    code = "import collections, inspect, time\ndef handler(e, c): return [hasattr(collections, 'Mapping'), hasattr(inspect, 'getargspec'), hasattr(time, 'clock')]"
+    assert await bench.value(code, runtime=runtime) == has
+
+
 async def test_the_second_event_finds_a_warm_environment(bench):
     spec = bench.spec("n = 0\ndef handler(event, context):\n    global n\n    n += 1\n    return n")
     answers = [await bench.pool.invoke(spec, invoke_of()) for _ in range(3)]

@@ -102,7 +102,7 @@ def _source(
     if metadata.get("SkipBuild"):
         return source
     if method == "esbuild":
-        entries = tuple(str(entry) for entry in settings.get("EntryPoints") or ["app"])
+        entries = tuple(str(entry) for entry in settings.get("EntryPoints") or [_entry(path, handler)])
         return change(source, method="esbuild", entries=entries, properties=dict(settings))
     if method == "makefile":
         return change(source, method="makefile", properties=dict(settings))
@@ -124,6 +124,13 @@ def _source(
     if method and not language.startswith("provided"):
         report.unsupported(f"BuildMethod {method} of {logical_id}", mark_of(metadata, "BuildMethod") or mark)
     return source
+
+
+def _entry(path: Path, handler: str) -> str:
+    """What is bundled where the template does not say: the file that the handler names, else SAM's `app`."""
+    named = handler.rpartition(".")[0].removeprefix("./")
+    there = any((path / f"{named}{suffix}").is_file() for suffix in (".ts", ".tsx", ".mts", ".js", ".mjs", ".cjs"))
+    return named if named and there else "app"
 
 
 def _moved(source: CodeSource, into: str) -> CodeSource:

@@ -107,7 +107,8 @@ class Streams:
     async def _follow(self, mapping: SourceMapping, shard: str, filters: Filters) -> None:
         place = self._place(mapping, shard)
         while True:
-            turn = self._turns.setdefault((_service(mapping), mapping.account), asyncio.Event())
+            account = parse_arn(mapping.source_arn).account
+            turn = self._turns.setdefault((_service(mapping), account), asyncio.Event())
             try:
                 records = await self._records(mapping, shard, place, mapping.batch_size)
                 if records and len(records) < mapping.batch_size and mapping.window_s:
@@ -139,7 +140,8 @@ class Streams:
     # -- what the companion has ------------------------------------------------------------------------------------
     async def _ask(self, mapping: SourceMapping, operation: str, **params: Any) -> dict[str, Any]:
         scope = parse_arn(mapping.source_arn).scope
-        return await self._call(Caller(scope=scope), SERVICES[_service(mapping)], operation, params)
+        caller = Caller(scope=scope, access_key_id=scope.account)  # whose stream it is, not whose function
+        return await self._call(caller, SERVICES[_service(mapping)], operation, params)
 
     async def _shards(self, mapping: SourceMapping) -> list[str]:
         described = await self._ask(mapping, "DescribeStream", **_stream(mapping))

@@ -25,6 +25,7 @@ from types import TracebackType
 from typing import Any
 
 import python_redirect  # type: ignore[import-not-found]
+import python_retired  # type: ignore[import-not-found]
 
 _EVENT = struct.Struct(">IHHHI")
 _HEAD = struct.Struct(">IB")
@@ -337,6 +338,7 @@ def run(fd: int, options: dict[str, Any]) -> None:
     os.chdir(init["task"])
     set_paths(init, options["path"])
     configure_logging()
+    python_retired.install(init["runtime"])
     sys.argv = ["/var/runtime/bootstrap.py"]
     handler: object = None
     fault: BaseException | None = None

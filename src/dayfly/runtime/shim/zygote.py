@@ -73,7 +73,7 @@ class Zygote:
                 __import__(name)
             except ImportError:
                 continue
-        for name in ("sandbox", "seccomp", "python_bootstrap", "python_redirect"):
+        for name in ("sandbox", "seccomp", "python_bootstrap", "python_redirect", "python_retired"):
             sys.modules.pop(name, None)
         wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
         os.set_blocking(wake_write, False)

@@ -53,13 +53,19 @@ async def test_what_belongs_to_a_user_pool_is_made_and_taken_away(tmp_path: Path
         await companions.close()
 
 
-def test_triggers_that_no_user_pool_asks_here_are_named() -> None:
+def test_what_no_user_pool_does_here_is_named() -> None:
     triggers = {"PreSignUp": "arn:x", "CustomEmailSender": {"LambdaArn": "arn:x"}, "KMSKeyID": "k"}
-    pool = {"Type": "AWS::Cognito::UserPool", "Properties": {"LambdaConfig": triggers, "Policies": {}}}
+    linked = {"DefaultEmailOption": "CONFIRM_WITH_LINK"}
+    properties = {"LambdaConfig": triggers, "Policies": {}, "VerificationMessageTemplate": linked}
+    pool = {"Type": "AWS::Cognito::UserPool", "Properties": properties}
     items = resource_items({"Resources": {"People": pool}}, {}, TYPES)
     assert [(one.level, one.what) for one in items] == [
         ("unsupported", "LambdaConfig.CustomEmailSender of AWS::Cognito::UserPool (People)"),
         ("unsupported", "LambdaConfig.KMSKeyID of AWS::Cognito::UserPool (People)"),
+        (
+            "unsupported",
+            "VerificationMessageTemplate.DefaultEmailOption CONFIRM_WITH_LINK of AWS::Cognito::UserPool (People)",
+        ),
     ]
 
 

@@ -85,6 +85,15 @@ class UserPool:
         for name in triggers if isinstance(triggers, Mapping) else ():
             if name not in _TRIGGERS and not name.startswith("Fn::") and name != "Ref":
                 yield Remark(level="unsupported", what=f"LambdaConfig.{name}", holder=triggers, key=name)
+        messages = properties.get("VerificationMessageTemplate")
+        if isinstance(messages, Mapping) and messages.get("DefaultEmailOption") == "CONFIRM_WITH_LINK":
+            # The link leads to a page of Cognito's; the code in it confirms all the same.
+            what = "VerificationMessageTemplate.DefaultEmailOption CONFIRM_WITH_LINK"
+            yield Remark(level="unsupported", what=what, holder=messages, key="DefaultEmailOption")
+        verified = properties.get("AutoVerifiedAttributes")
+        if isinstance(verified, list) and "phone_number" in verified:
+            what = "AutoVerifiedAttributes phone_number (no text messages are sent)"
+            yield Remark(level="unsupported", what=what, holder=properties, key="AutoVerifiedAttributes")
 
     async def create(self, site: Site, logical_id: str, properties: Properties) -> Physical:
         name = properties.get("UserPoolName") or generated_name(site, logical_id, properties, longest=128)

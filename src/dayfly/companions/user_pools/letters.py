@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from dayfly.companions.user_pools.call import Found, User
-from dayfly.companions.user_pools.triggers import SILENT, Triggers, function_of
+from dayfly.companions.user_pools.triggers import SENDERS, Triggers, function_of
 from dayfly.identity import Scope
 
 _log = logging.getLogger("dayfly.user_pools")
@@ -64,6 +64,9 @@ class Letters:
         said = await self._triggers.ask(found, "CustomMessage", source, user.username, request, asked) or {}
         subject, text = said.get("emailSubject") or subject, said.get("emailMessage") or text
         to = user.attributes.get(attribute, "")
+        sender = SENDERS[attribute]
+        if function_of(found, sender):
+            _log.warning("dayfly does not run the %s function of %s; it sends as if there were none", sender, found.id)
         if attribute == "email":
             await self._mail(found, to, subject, _filled(found, user, text, code, name))
         else:
@@ -75,9 +78,6 @@ class Letters:
         return delivery(attribute, to)
 
     async def _mail(self, found: Found, to: str, subject: str, html: str) -> None:
-        for trigger in SILENT:
-            if function_of(found, trigger):
-                _log.warning("The %s function of %s is not run; its mail goes into the inbox", trigger, found.id)
         sender = (found.pool.get("EmailConfiguration") or {}).get("From") or _SENDER
         if self._post is not None and to:
             await self._post(found.scope, sender, to, subject, html)

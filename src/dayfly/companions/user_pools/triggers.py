@@ -21,7 +21,7 @@ _log = logging.getLogger("dayfly.user_pools")
 LIMIT_S = 5.0
 ATTEMPTS = 3
 """A function has five seconds; one that does not answer is asked three times in all."""
-SILENT = ("CustomEmailSender", "CustomSMSSender")
+SENDERS = {"email": "CustomEmailSender", "phone_number": "CustomSMSSender"}
 """Triggers that dayfly does not run; `letters.py` says so where one would be."""
 
 

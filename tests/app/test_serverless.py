@@ -565,3 +565,9 @@ def test_plugins_that_publish_front_ends_or_scale_have_no_effect_and_are_no_obst
         ("ignored", "plugin serverless-finch"),
         ("ignored", "plugin serverless-dynamodb-autoscaling"),
     ]
+
+
+def test_files_that_webpack_would_copy_are_said(tmp_path: Path) -> None:
+    (tmp_path / "webpack.config.js").write_text("const Copy = require('copy-webpack-plugin')\n")
+    made = application(tmp_path, HEAD + "plugins: [serverless-webpack]\n")
+    assert any("copy-webpack-plugin" in item.what and item.level == "unsupported" for item in made.items)

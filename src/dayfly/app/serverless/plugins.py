@@ -13,7 +13,7 @@ from typing import Any
 
 from dayfly.app.code import CodeSource
 from dayfly.app.serverless.service import Function, Service
-from dayfly.app.yaml import ApplicationError, mark_of
+from dayfly.app.yaml import ApplicationError, Mark, mark_of
 
 _HARMLESS_WORDS = """
 serverless-offline serverless-offline-sns serverless-offline-sqs serverless-offline-sqs-external
@@ -95,10 +95,21 @@ def read(service: Service) -> None:
             service.report.ignored(f"plugin {name}", mark)
         elif name in BUNDLERS - {"serverless-esbuild", "serverless-plugin-esbuild"}:
             service.report.ignored(f"plugin {name}: esbuild bundles instead, with its own settings", mark)
+            _report_copies(service, mark)
     settings = service.custom("pythonRequirements") or {}
     for key in settings if "serverless-python-requirements" in service.plugins else ():
         if key not in _REQUIREMENTS_SETTINGS:
             service.report.ignored(f"custom.pythonRequirements.{key}", mark_of(settings, key))
+
+
+def _report_copies(service: Service, mark: Mark | None) -> None:
+    """Files that webpack is told to copy are missed only when a handler opens them: said beforehand."""
+    named = service.custom("webpack")
+    wanted = named.get("webpackConfig") if isinstance(named, Mapping) else named
+    config = service.directory / str(wanted or "webpack.config.js")
+    if config.is_file() and "copy-webpack-plugin" in config.read_text(encoding="utf-8", errors="replace"):
+        what = f"what {config.name} copies (copy-webpack-plugin): name these files in package.patterns"
+        service.report.unsupported(what, mark)
 
 
 def bundles(service: Service, function: Function) -> bool:

@@ -56,7 +56,7 @@ class Service:
         self.origins: dict[str, Mark] = {}
         self.code: dict[str, CodeSource] = {}
         self.seeds: tuple[Seed, ...] = ()
-        """Notifications to add to buckets that are made elsewhere, by bucket name."""
+        """Items that new tables are filled with."""
 
     def _name(self) -> str:
         service = self.resolver.resolve(self.document.get("service"))

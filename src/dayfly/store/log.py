@@ -26,7 +26,6 @@ import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Self
 from zlib import crc32
 
 import msgspec
@@ -213,10 +212,6 @@ class Recovered:
             # Only the last record can be torn by a crash: they are made durable one by one.
             if records.holds(self.number + 2):
                 raise _damaged(records.path, self.number + 1)
-
-    @classmethod
-    def of(cls, path: Path, settled: int) -> Self | None:
-        return cls(path, settled) if _files(path) else None
 
     def remove(self) -> None:
         for path in self.paths:

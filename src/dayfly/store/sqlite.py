@@ -85,8 +85,8 @@ class SqliteJournal(GroupCommit):
         """Open the state file, making it and its directory where they are missing.
 
         With `quick_s` 0 every batch is written by the thread, with infinity every one that is small in the loop.
-        Raises StateInUse (another process has it), StateTooNew, StateUnreadable and LogDamaged. Shortens the process's
-        switch interval to SWITCH_S where it is longer.
+        Raises StateInUse (another process has it), StateTooNew and StateUnreadable (a damaged log among the reasons).
+        Shortens the process's switch interval to SWITCH_S where it is longer.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_S))
@@ -284,8 +284,8 @@ class Worker:
 def _recovered(path: Path, table: Table) -> tuple[Log, dict[str, bytes | None]]:
     """The log, and what it holds that the table could not take in: nothing, unless the disk is full."""
     try:
-        left = Recovered.of(path, table.settled)
-        if left is None:
+        left = Recovered(path, table.settled)
+        if not left.paths:
             return Log(path, table.settled), {}
         try:
             table.take(left.changes, left.number)
